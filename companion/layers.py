@@ -1,0 +1,64 @@
+"""The layers every network of the book is made of."""
+
+import keras
+
+
+def initializer():
+    """Return a fresh N(0, 0.02) kernel initializer (pix2pix paper, section 6.2).
+
+    A fresh one for every layer: Keras gives an initializer without a seed one seed of its own, so
+    two layers of the same shape that share the object start with identical kernels.
+    """
+    return keras.initializers.RandomNormal(mean=0.0, stddev=0.02)
+
+
+def normalization(kind):
+    """Return a new normalization layer for feature maps of shape (N, H, W, C).
+
+    "batch":    one mean per channel, over N, H and W; learned scale and shift
+    "instance": one mean per picture and channel, over H and W; nothing learned
+    "layer":    one mean per picture, over H, W and C; learned scale and shift per channel
+    "group":    one mean per picture and group of channels (32 groups, the group-norm paper's
+                default; the channels must divide into them); learned scale and shift per channel
+    "none":     the identity
+
+    Epsilon is 1e-5 and the moving statistics keep 0.9 of their old value at each step, as in the
+    CycleGAN authors' PyTorch code (Keras' own defaults are 1e-3 and 0.99).
+
+    Raises ValueError for any other kind.
+    """
+    scale = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)
+    if kind == "batch":
+        return keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, gamma_initializer=scale
+        )
+    if kind == "instance":
+        return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
+    if kind == "layer":
+        return keras.layers.GroupNormalization(groups=1, epsilon=1e-5)
+    if kind == "group":
+        return keras.layers.GroupNormalization(groups=32, epsilon=1e-5)
+    if kind == "none":
+        return keras.layers.Identity()
+    raise ValueError(
+        f'norm is {kind!r}; choose "batch", "instance", "layer", "group" or "none".'
+    )
+
+
+@keras.saving.register_keras_serializable("companion")
+class ReflectionPadding2D(keras.layers.Layer):
+    """Continue the picture beyond its edges by its mirror image, without repeating the edge.
+
+    (N, H, W, C) becomes (N, H + 2 * padding, W + 2 * padding, C); H and W must exceed the padding.
+    """
+
+    def __init__(self, padding=1, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, x):
+        p = self.padding
+        return keras.ops.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], mode="reflect")
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}

@@ -1,0 +1,62 @@
+"""Figures with a description in words, so that the book can be read without seeing it."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image, display
+
+from companion.data import denormalize
+
+
+def show(figure, alt):
+    """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
+
+    Raises ValueError for an empty text: say what there is to see.
+    """
+    if not alt.strip():
+        raise ValueError("alt is empty: say in one sentence what there is to see in the figure.")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    display(Image(png.getvalue(), alt=alt))
+
+
+def pictures(rows, alt, titles=None, width=9.0):
+    """Show rows of pictures.
+
+    rows:   {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them
+    titles: one per column
+    width:  of the figure in inches
+    """
+    columns = max(len(row) for row in rows.values())
+    side = width / columns
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(width, side * len(rows)), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for row, (label, row_pictures) in zip(axes, rows.items()):
+        row[0].text(-0.08, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
+        for axis, picture in zip(row, row_pictures):
+            axis.imshow(picture if picture.dtype == np.uint8 else denormalize(picture))
+    for axis, title in zip(axes[0], titles or []):
+        axis.set_title(title, fontsize="medium")
+    show(figure, alt)
+
+
+def curves(values, alt, xlabel, ylabel, x=None, width=7.0):
+    """Show one line per entry of {label: values}, labelled at its end.
+
+    x: positions shared by all lines; by default 1, 2, 3 ...
+    """
+    figure, axis = plt.subplots(figsize=(width, 0.5 * width), layout="constrained")
+    for label, line in values.items():
+        positions = np.arange(1, len(line) + 1) if x is None else x
+        (drawn,) = axis.plot(positions, line)
+        axis.annotate(
+            f" {label}", (positions[-1], line[-1]), color=drawn.get_color(), va="center"
+        )
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.spines[["top", "right"]].set_visible(False)
+    show(figure, alt)
