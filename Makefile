@@ -1,0 +1,75 @@
+# `make` alone lists the targets. Everything runs in .venv, which holds exactly requirements.txt.
+PYTHON = python3
+VENV = .venv
+INSIDE = $(VENV)/bin/python
+# Touched only after a complete install: an interrupted one starts again at the next make.
+INSTALLED = $(VENV)/installed
+MATHJAX = book/_static/mathjax
+PAGE = _build/html/index.html
+
+# Read by TensorFlow when a kernel starts, so a notebook cannot set them for itself:
+#   TF_CPP_MIN_LOG_LEVEL=3     no time-stamped log lines among the stored outputs
+#   TF_ENABLE_ONEDNN_OPTS=1    the same CPU kernels on every platform's build, not its default
+#   TF_DETERMINISTIC_OPS=1     the same seed gives the same numbers, also on a GPU
+execute test: export TF_CPP_MIN_LOG_LEVEL = 3
+execute test: export TF_ENABLE_ONEDNN_OPTS = 1
+execute test: export TF_DETERMINISTIC_OPS = 1
+
+.PHONY: help book test execute serve lint clean lock repository
+.DELETE_ON_ERROR:
+
+help:  ## list what make can do here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@echo 'Another Python: make book PYTHON=python3.12 (it is used when .venv is created).'
+
+# Stored outputs make a build quick, so every build reads all pages: no warning is missed.
+book: $(MATHJAX)  ## build the book from the stored outputs; creates .venv when it is missing
+	$(VENV)/bin/jupyter-book build --all -W -n --keep-going .
+	@echo 'Open $(CURDIR)/$(PAGE)'
+
+test: book  ## run the tests, then every notebook against its stored outputs
+	$(INSIDE) -m pytest
+	$(INSIDE) -m pytest --nbval book
+
+execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTER=train_pix2pix
+	$(INSIDE) book/_tools/execute.py $(CHAPTER)
+
+serve: book  ## build the book and show it at http://localhost:8000
+	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000
+
+lint: $(INSTALLED)  ## check code style, spelling and the notebooks' hygiene
+	$(INSIDE) -m ruff check .
+	$(INSIDE) -m codespell_lib .
+	$(INSIDE) book/_tools/hygiene.py
+
+clean:  ## remove what was built; .venv stays
+	rm -rf _build $(MATHJAX) *.egg-info .pytest_cache .ruff_cache
+
+lock:  ## compile requirements.txt anew from pyproject.toml (needs uv)
+	@command -v uv > /dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv'; exit 1; }
+	uv pip compile pyproject.toml --extra book --extra test --universal --fork-strategy fewest \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--quiet --output-file requirements.txt
+
+repository: $(INSTALLED)  ## point the book and its notebooks at your fork: URL=https://github.com/you/fork
+	$(INSIDE) book/_tools/repository.py '$(URL)'
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@rm -f $@
+	@command -v $(PYTHON) > /dev/null || \
+		{ echo 'There is no $(PYTHON) here. Name your Python: make book PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) book/_tools/check_python.py
+	@$(INSIDE) -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(INSIDE) -m pip install --quiet --require-hashes -r requirements.txt
+	$(INSIDE) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The part of MathJax that the pages need, from the installed package, so that they work offline.
+# input/tex/extensions: what MathJax loads when a formula says \boldsymbol, \color or \cancel.
+$(MATHJAX): $(INSTALLED)
+	@rm -rf $@ && mkdir -p $@/output/chtml/fonts $@/input/tex
+	@from=$$($(INSIDE) -c 'import mathjax; print(mathjax.__path__[0])')/static/mathjax/es5 && \
+		cp $$from/tex-mml-chtml.js $@ && \
+		cp -R $$from/output/chtml/fonts/woff-v2 $@/output/chtml/fonts && \
+		cp -R $$from/input/tex/extensions $@/input/tex
+	@touch $@
