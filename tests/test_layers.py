@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+
+from companion.layers import ReflectionPadding2D, initializer, normalization
+
+RNG = np.random.default_rng(0)
+MAPS = RNG.normal(3.0, 2.0, (2, 5, 5, 64)).astype("float32")
+
+# For each kind, which axes of (N, H, W, C) share one mean; "group" is looked at group by group.
+AXES = {"batch": (0, 1, 2), "instance": (1, 2), "layer": (1, 2, 3)}
+
+
+def by_hand(x, axes):
+    mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-5)
+
+
+def without_scale(layer):
+    """Undo the random initial scale, so that only the normalization is left."""
+    layer.build(MAPS.shape)
+    for weight in layer.trainable_weights:
+        if "gamma" in weight.name:
+            weight.assign(np.ones(weight.shape))
+    return layer
+
+
+@pytest.mark.parametrize("kind", AXES)
+def test_normalization_uses_the_axes_of_its_kind(kind):
+    output = without_scale(normalization(kind))(MAPS, training=True)
+    np.testing.assert_allclose(output, by_hand(MAPS, AXES[kind]), atol=1e-4)
+
+
+def test_group_normalization_has_32_groups():
+    output = normalization("group")(MAPS)
+    groups = by_hand(MAPS.reshape(2, 5, 5, 32, 2), (1, 2, 4))
+    np.testing.assert_allclose(output, groups.reshape(MAPS.shape), atol=1e-4)
+
+
+def test_none_is_the_identity():
+    np.testing.assert_array_equal(normalization("none")(MAPS), MAPS)
+
+
+def test_epsilon_is_that_of_the_reference():
+    small = MAPS * 1e-3  # variance 4e-6, so that epsilon decides
+    output = normalization("instance")(small)
+    np.testing.assert_allclose(output, by_hand(small, (1, 2)), atol=1e-3)
+
+
+def test_instance_normalization_learns_nothing_and_batch_starts_near_one():
+    instance, batch = normalization("instance"), normalization("batch")
+    instance.build(MAPS.shape)
+    batch.build(MAPS.shape)
+    assert instance.weights == []
+    assert 0.9 < float(keras.ops.mean(batch.gamma)) < 1.1
+    assert 0.005 < float(keras.ops.std(batch.gamma)) < 0.05
+
+
+def test_moving_statistics_keep_nine_tenths():
+    layer = normalization("batch")
+    layer(MAPS, training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * MAPS.mean((0, 1, 2)), rtol=1e-4)
+
+
+def test_unknown_kind_is_named_with_the_choices():
+    with pytest.raises(ValueError, match='norm is .instence.; choose "batch", "instance"'):
+        normalization("instence")
+
+
+def test_reflection_padding_mirrors_without_repeating_the_edge():
+    row = np.arange(4, dtype="float32").reshape(1, 1, 4, 1).repeat(4, axis=1)
+    padded = ReflectionPadding2D(2)(row)
+    assert padded.shape == (1, 8, 8, 1)
+    np.testing.assert_array_equal(padded[0, 0, :, 0], [2, 1, 0, 1, 2, 3, 2, 1])
+
+
+def test_initializers_are_small_and_differ_from_layer_to_layer():
+    first, second = (np.array(initializer()((64, 64))) for _ in range(2))
+    assert abs(first.std() - 0.02) < 0.002
+    assert not np.allclose(first, second)

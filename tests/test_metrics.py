@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from companion import metrics
+
+RNG = np.random.default_rng(0)
+TARGET = RNG.uniform(-1, 1, (3, 16, 16, 3)).astype("float32")
+OFF = np.clip(TARGET + np.array([0.0, 0.1, 0.5])[:, None, None, None], -1, 1).astype("float32")
+
+
+def test_error_is_one_number_per_picture():
+    np.testing.assert_allclose(
+        metrics.error(TARGET, OFF), np.abs(TARGET - OFF).mean((1, 2, 3)), rtol=1e-6
+    )
+
+
+def test_psnr_knows_that_the_range_is_two():
+    black, white = np.full((1, 16, 16, 3), -1.0), np.ones((1, 16, 16, 3))
+    assert metrics.psnr(black, white) == pytest.approx(0)
+    assert metrics.psnr(black, black + 0.2) == pytest.approx(20, rel=1e-5)
+
+
+def test_ssim_is_one_for_equal_pictures_and_falls():
+    equal, near, far = metrics.ssim(TARGET, OFF)
+    assert equal == pytest.approx(1)
+    assert 1 > near > far
+
+
+def test_ssim_agrees_with_its_definition_on_flat_pictures():
+    dark, light = np.full((1, 11, 11, 1), -0.5), np.full((1, 11, 11, 1), 0.5)
+    c1 = (0.01 * 2) ** 2
+    expected = (2 * -0.5 * 0.5 + c1) / (0.5**2 + 0.5**2 + c1)
+    assert metrics.ssim(dark, light) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("metric", [metrics.error, metrics.psnr, metrics.ssim])
+def test_bad_pictures_are_refused(metric):
+    with pytest.raises(ValueError, match=r"\(3, 16, 16, 3\).*\(2, 16, 16, 3\)"):
+        metric(TARGET, OFF[:2])
+    with pytest.raises(ValueError, match=r"output holds values from .* to 255.*\[-1, 1\]"):
+        metric(TARGET, np.full_like(TARGET, 255))
+    with pytest.raises(ValueError, match="target holds values"):
+        metric(np.full_like(TARGET, np.nan), OFF)

@@ -1,0 +1,62 @@
+import struct
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from companion import plots
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    images = []
+    monkeypatch.setattr(plots, "display", images.append)
+    return images
+
+
+def png_and_alt(image):
+    data, metadata = image._repr_mimebundle_()
+    return image.data, metadata["image/png"]["alt"]
+
+
+def test_show_carries_the_alternative_text_into_the_output(shown):
+    figure, _ = plt.subplots()
+    plots.show(figure, "A rising line.")
+    png, alt = png_and_alt(shown[0])
+    assert png.startswith(b"\x89PNG") and alt == "A rising line."
+    assert not plt.fignum_exists(figure.number)  # else the notebook shows it twice
+
+
+def test_a_figure_without_words_is_refused(shown):
+    with pytest.raises(ValueError, match="say in one sentence"):
+        plots.show(plt.figure(), " ")
+
+
+def test_equal_figures_give_equal_bytes(shown):
+    for _ in range(2):
+        plots.pictures({"target": PICTURES}, alt="Three pictures.")
+    assert shown[0].data == shown[1].data
+
+
+def test_pictures_takes_uint8_and_floats_alike(shown):
+    plots.pictures({"target": PICTURES}, alt="Three pictures.")
+    plots.pictures({"target": PICTURES.astype("float32") / 127.5 - 1}, alt="Three pictures.")
+    assert shown[0].data == shown[1].data
+
+
+def test_pictures_has_one_row_per_entry(shown):
+    plots.pictures({"source": PICTURES, "target": PICTURES[:2]}, "Two rows.", titles=list("abc"))
+    width, height = struct.unpack(">II", shown[0].data[16:24])
+    assert 1.3 < width / height < 1.9  # three columns, two rows
+
+
+def test_curves_draws_every_line(shown, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "show", lambda figure, alt: figures.append(figure))
+    plots.curves({"l1": [3, 2, 1], "gan": [1, 2, 3]}, "Two lines.", "epoch", "loss", x=[5, 10, 15])
+    (axis,) = figures[0].axes
+    assert [list(line.get_xdata()) for line in axis.lines] == [[5, 10, 15]] * 2
+    assert [text.get_text().strip() for text in axis.texts] == ["l1", "gan"]
+    assert axis.get_xlabel() == "epoch" and axis.get_ylabel() == "loss"
