@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
 from notebooks import BOOK, pages, read, write
 
 SECONDS_PER_CELL = 1200

@@ -9,7 +9,7 @@ A chapter is laid out like this (see an existing one):
     (first code cell: the Colab cell of repository.py, tagged hide-input)
     ...
     ## Summary
-    ## Exercises                        exactly three: ### Warm-up: ..., ### Core: ..., ### Stretch: ...
+    ## Exercises                        ### Warm-up: ..., ### Core: ... and ### Stretch: ...
     ## References                       the last section
 
 A solution is collapsed in one of two ways, both of which also work in Colab and Jupyter:
@@ -79,7 +79,7 @@ def code_problems(cell):
         if output.output_type == "stream" and output.name == "stderr":
             found.append("writes to stderr: " + text.strip().splitlines()[-1])
         if re.search(r"[\r\b\x1b]", text):
-            found.append("stores a progress bar or terminal colours: turn them off (verbose=2 or 0)")
+            found.append("stores a progress bar or terminal colours: use verbose=2 or 0")
         if re.search(r" at 0x[0-9a-f]+", text):
             found.append("shows a memory address, which differs in every run; end the line with ;")
         if any("widget" in kind for kind in output.get("data", {})):
@@ -95,7 +95,7 @@ def markdown_problems(cell):
     for block in MARKDOWN.parse(cell.source):
         for token in block.children or []:
             if token.type == "image" and not token.content.strip():
-                found.append(f"the picture {token.attrs['src']} has no alt text: ![what to see](...)")
+                found.append(f"the picture {token.attrs['src']} has no alt text: ![text](...)")
     for tag in re.findall(r"<img\b[^>]*>", cell.source):
         if not re.search(r'\balt="[^"]+"', tag):
             found.append(f"the picture {tag} has no alt text")
@@ -158,7 +158,7 @@ def exercise_problems(cells):
                     exercises.append([headings(text)[0][1], False])
                 if exercises and re.search(r"<details>\s*<summary>Solution", text):
                     exercises[-1][1] = True
-                    if not re.search(r"</summary>\n\n", text) or not re.search(r"\n\n</details>", text):
+                    if "</summary>\n\n" not in text or "\n\n</details>" not in text:
                         found.append("a solution needs blank lines inside <details>, "
                                      "or its Markdown is shown raw")
         elif "hide-cell" not in cell.metadata.get("tags", []):
@@ -168,7 +168,8 @@ def exercise_problems(cells):
             exercises[-1][1] = True
     names = [name.partition(":")[0] for name, _ in exercises]
     if names != EXERCISES:
-        found.append(f"needs the exercises ### Warm-up: ..., ### Core: ... and ### Stretch: ..., not {names}")
+        found.append("needs the exercises ### Warm-up: ..., ### Core: ... and ### Stretch: ..., "
+                     f"not {names}")
     return found + [f"the exercise {name!r} has no collapsed solution"
                     for name, solved in exercises if not solved]
 

@@ -19,7 +19,7 @@ def pages(suffix=""):
     for name in names:
         files = [ROOT / (name + end) for end in (".ipynb", ".md")]
         if not any(file.exists() for file in files):
-            raise SystemExit(f"_toc.yml names {name}, but there is no {name}.ipynb and no {name}.md")
+            raise SystemExit(f"_toc.yml names {name}, but there is no {name}.ipynb or {name}.md")
         found += [file for file in files if file.exists() and file.name.endswith(suffix)]
     return found
 

@@ -11,12 +11,13 @@ import pkgutil
 import re
 from decimal import Decimal
 
-import companion
 import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from notebooks import BOOK, read
 from pybtex.database import parse_file
+
+import companion
 
 MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin)
 MODULES = {module.name for module in pkgutil.iter_modules(companion.__path__)}
@@ -87,8 +88,8 @@ def pieces(source):
 def inline_pieces(block):
     kinds = {"code_inline": "code", "math_inline": "formula", "math_inline_double": "formula"}
     found = [(kinds[token.type], token.content) for token in block.children if token.type in kinds]
-    ends = {"text": None, "text_special": None, "softbreak": " ", "hardbreak": " ", "link_close": "]"}
-    words = [ends.get(token.type, " ` ") or token.content for token in block.children
+    marks = {"softbreak": " ", "hardbreak": " ", "link_close": "]", "text": "", "text_special": ""}
+    words = [marks.get(token.type, " ` ") or token.content for token in block.children
              if not token.type.endswith("_open")]
     return [("words", "".join(words)), *found]
 

@@ -26,8 +26,8 @@ def first_cell(notebook):
 def point_to(url, root=ROOT, book=BOOK):
     """Write the address everywhere; the files that changed."""
     if not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", url):
-        raise SystemExit(f"The repository's address must look like https://github.com/you/your-fork, "
-                         f"not {url!r}. Use: make repository URL=https://github.com/you/your-fork")
+        raise SystemExit(f"{url!r} is not the https address of a repository. "
+                         "Use: make repository URL=https://github.com/you/your-fork")
     url = url.removesuffix(".git")
     config = root / "_config.yml"
     text = config.read_text()
