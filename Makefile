@@ -61,7 +61,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) book/_tools/check_python.py
 	@$(INSIDE) -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(INSIDE) -m pip install --quiet --require-hashes -r requirements.txt
-	$(INSIDE) -m pip install --quiet --no-deps --no-build-isolation -e .
+	PYTHONWARNINGS=ignore $(INSIDE) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 # The part of MathJax that the pages need, from the installed package, so that they work offline.
