@@ -72,6 +72,12 @@ def test_formulas_are_set_by_the_books_own_mathjax():
             assert any("mathjax/tex-mml-chtml.js" in source for source in sources), page.name
 
 
+def test_no_page_runs_thebe_whose_script_fails():
+    for page in pages():
+        text = page.read_text()
+        assert "THEBE_JS_URL" not in text and "sphinx-thebe.js" not in text, page.name
+
+
 def test_every_page_of_the_book_was_built():
     for path in notebooks.pages():
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
