@@ -24,7 +24,7 @@ help:  ## list what make can do here
 
 # Stored outputs make a build quick, so every build reads all pages: no warning is missed.
 book: $(MATHJAX)  ## build the book from the stored outputs; creates .venv when it is missing
-	$(VENV)/bin/jupyter-book build --all -W -n --keep-going .
+	$(VENV)/bin/jupyter-book build --quiet --all -W -n --keep-going .
 	@echo 'Open $(CURDIR)/$(PAGE)'
 
 test: book  ## run the tests, then every notebook against its stored outputs
