@@ -110,6 +110,22 @@ def test_a_cell_that_fails_is_named_and_leaves_the_file(tmp_path):
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
+def test_of_stderr_only_tensorflows_import_log_is_dropped():
+    log = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795329232.877311   10465 port.cc:153] oneDNN custom operations are on.\n"
+    )
+    warning = "UserWarning: something worth reading\n"
+    outputs = [
+        new_output("stream", name="stderr", text=log),
+        new_output("stream", name="stderr", text=log + warning),
+        new_output("stream", name="stdout", text="I0000 00:00:1.5 7 is printed by a chapter\n"),
+    ]
+    _, mixed, printed = outputs
+    assert execute.without_import_log(outputs) == [mixed, printed]
+    assert mixed.text == warning
+
+
 def test_a_chapter_that_does_not_exist_is_named():
     with pytest.raises(SystemExit, match="There is no chapter nothing. Chapters: "):
         execute.main(["nothing"])

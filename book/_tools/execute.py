@@ -2,6 +2,7 @@
 
 The kernel starts in the notebook's own folder, as Jupyter, Colab and nbval do.
 """
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from notebooks import BOOK, pages, read, write
 
 SECONDS_PER_CELL = 1200
+# What TensorFlow 2.21 writes to stderr when it is imported, whatever its log level is.
+IMPORT_LOG = re.compile(r"(WARNING: All log messages before absl|I\d{4} [\d:.]+ +\d+ \w+\.cc:).*\n")
 
 
 def execute(path):
@@ -35,7 +38,18 @@ def execute(path):
     except (CellTimeoutError, DeadKernelError) as error:
         raise SystemExit(f"{path.name} failed {where}\n{error}\n"
                          "The file was left as it was.") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = without_import_log(cell.outputs)
     return write(path, notebook)
+
+
+def without_import_log(outputs):
+    """Drop TensorFlow's import log; everything else on stderr stays, and is a defect."""
+    for output in outputs:
+        if output.get("name") == "stderr":
+            output.text = IMPORT_LOG.sub("", output.text)
+    return [output for output in outputs if output.get("text") != ""]
 
 
 def main(names):
