@@ -372,7 +372,7 @@ def normalize(images):
 def denormalize(images):
     """Return float pictures in [-1, 1] as a uint8 array: the inverse of `normalize`.
 
-    Rounding errors up to 0.001 beyond the range are clipped. Raises ValueError for other values.
+    Values up to 0.001 beyond the range are rounding errors. Raises ValueError for others.
     """
     images = np.asarray(images)
     if images.dtype.kind in "bui" or not np.all(np.abs(images) <= 1.001):
@@ -380,7 +380,7 @@ def denormalize(images):
             f"denormalize wants float pictures in [-1, 1], not {images.dtype} with values from "
             f"{images.min()} to {images.max()}: is it the output of a tanh, or of normalize?"
         )
-    return np.rint((images.astype("float32") + 1) * 127.5).clip(0, 255).astype("uint8")
+    return np.rint((images.astype("float32") + 1) * 127.5).astype("uint8")
 
 
 def jitter(source, target, seed):

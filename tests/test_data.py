@@ -1,6 +1,7 @@
 import hashlib
 import io
 import os
+import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -379,7 +380,10 @@ def archive(server, monkeypatch):
 GOOD = {"shapes/trainA/1.txt": os.urandom(200_000), "shapes/testB/2.txt": b"two"}
 
 
-def test_download_extracts_once_and_then_asks_no_network(archive, server, cache, capsys):
+def test_download_extracts_once_and_then_asks_no_network(
+    archive, server, cache, capsys, monkeypatch
+):
+    monkeypatch.setattr(data.pooch.get_logger().handlers[0], "stream", sys.stderr)
     archive(zipped(GOOD))
     folder = data.download("shapes")
     assert folder == cache / "shapes"
@@ -527,7 +531,7 @@ def test_normalize_and_denormalize_are_inverse():
         np.testing.assert_array_equal(back, values)
 
 
-def test_denormalize_rounds_and_clips():
+def test_denormalize_rounds():
     images = np.float32([-1.0009, -1, -1 + 0.6 / 127.5, 0.9999, 1, 1.0009])
     assert data.denormalize(images).tolist() == [0, 0, 1, 255, 255, 255]
     assert data.denormalize(tf.constant([0.25], "bfloat16")).tolist() == [159]
@@ -614,7 +618,7 @@ def test_shuffling_keeps_pairs_and_changes_batches_from_epoch_to_epoch(numbered)
     assert sorted(numbers(one)) == sorted(numbers(two)) == list(range(23))
     assert numbers(one) != list(range(23)) and numbers(one) != numbers(two)
     # Pictures are shuffled, not batches, and over the whole split, not in a small buffer.
-    assert len(set(numbers(one)[:5]) & set(numbers(two)[:5])) < 5
+    assert len({number // 5 for number in numbers(one)[:5]}) > 1
     firsts = [
         numbers(epoch(data.to_dataset(numbered, 5, shuffle=True, seed=i))[0])[0] for i in range(8)
     ]
