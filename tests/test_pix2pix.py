@@ -94,6 +94,13 @@ def test_a_file_keeps_the_settings(tmp_path):
     np.testing.assert_array_equal(loaded(SOURCE), model(SOURCE))
 
 
+def test_train_on_batch_takes_the_step_of_fit():
+    model, twin = small(), small()
+    train(model, BATCHES.take(1))
+    twin.train_on_batch(SOURCE[:2], TARGET[:2])
+    assert same(weights(model.generator), weights(twin.generator), atol=2e-6)
+
+
 def test_training_lowers_the_l1_error():
     model = small()
     model.compile(generator_optimizer=keras.optimizers.Adam(0.01, beta_1=0.5))
