@@ -33,6 +33,7 @@ test: book  ## run the tests, then every notebook against its stored outputs
 
 execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTER=train_pix2pix
 	$(INSIDE) book/_tools/execute.py $(CHAPTER)
+	$(INSIDE) book/_tools/readme_picture.py
 
 serve: book  ## build the book and show it at http://localhost:8000
 	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000

@@ -5,6 +5,7 @@ import execute
 import hygiene
 import notebooks
 import pytest
+import readme_picture
 import repository
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -145,6 +146,10 @@ def test_editors_metadata_is_removed_and_meaning_kept(tmp_path):
 
 def test_the_book_is_in_order():
     hygiene.main()
+
+
+def test_the_readme_shows_what_the_training_chapter_painted():
+    assert readme_picture.PICTURE.read_bytes() == readme_picture.picture()
 
 
 def test_a_tidy_chapter_has_no_problems(tmp_path):

@@ -126,7 +126,7 @@ def test_evaluate_reports_the_error_without_dropout_and_changes_nothing():
     before = weights(model)
     report = model.evaluate(BATCHES, verbose=0, return_dict=True)
     by_hand = np.abs(TARGET - model.predict(SOURCE, verbose=0)).mean()
-    assert report["l1"] == pytest.approx(by_hand, rel=1e-5)
+    assert float(report["l1"]) == pytest.approx(by_hand, rel=1e-5)
     assert same(before, weights(model))
 
 
