@@ -94,6 +94,13 @@ def test_a_file_keeps_the_settings(tmp_path):
     np.testing.assert_array_equal(loaded(SOURCE), model(SOURCE))
 
 
+def test_the_optimizers_are_the_paper_s_unless_given():
+    """Adam's first step does not depend on beta_1, so the test of one step cannot see it."""
+    model = small()
+    for adam in [model.generator_optimizer, model.discriminator_optimizer]:
+        assert float(adam.learning_rate) == pytest.approx(2e-4) and adam.beta_1 == 0.5
+
+
 def test_train_on_batch_takes_the_step_of_fit():
     model, twin = small(), small()
     train(model, BATCHES.take(1))
