@@ -11,11 +11,11 @@ PAGE = _build/html/index.html
 #   TF_CPP_MIN_LOG_LEVEL=3     no time-stamped log lines among the stored outputs
 #   TF_ENABLE_ONEDNN_OPTS=1    the same CPU kernels on every platform's build, not its default
 #   TF_DETERMINISTIC_OPS=1     the same seed gives the same numbers, also on a GPU
-execute test: export TF_CPP_MIN_LOG_LEVEL = 3
-execute test: export TF_ENABLE_ONEDNN_OPTS = 1
+execute test reference: export TF_CPP_MIN_LOG_LEVEL = 3
+execute test reference: export TF_ENABLE_ONEDNN_OPTS = 1
 execute test: export TF_DETERMINISTIC_OPS = 1
 
-.PHONY: help book test execute serve lint clean lock repository
+.PHONY: help book test execute reference serve lint clean lock repository
 .DELETE_ON_ERROR:
 
 help:  ## list what make can do here
@@ -34,6 +34,15 @@ test: book  ## run the tests, then every notebook against its stored outputs
 execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTER=train_pix2pix
 	$(INSIDE) book/_tools/execute.py $(CHAPTER)
 	$(INSIDE) book/_tools/readme_picture.py
+
+# uv does not read pip's settings. Where those name a folder with a CPU build of PyTorch, use that;
+# elsewhere uv takes the package index's, which on Linux is the CUDA build of some gigabytes.
+reference: export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+reference:  ## ask PyTorch and TensorFlow Addons anew; fails where tests/reference differs (needs uv)
+	@command -v uv > /dev/null || \
+		{ echo 'make reference needs uv: https://docs.astral.sh/uv'; exit 1; }
+	uv run --quiet --script tests/reference/pytorch.py
+	uv run --quiet --script tests/reference/tfa.py
 
 serve: book  ## build the book and show it at http://localhost:8000
 	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000

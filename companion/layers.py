@@ -62,3 +62,35 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable("companion")
+class WeightNormalization(keras.layers.Wrapper):
+    """Learn each output channel's kernel as a length g times a direction: g * v / ||v||.
+
+    layer: a Conv2D or Dense layer; its own kernel becomes v, and g starts as ||v||, so that the
+           wrapped layer starts as it would have without
+
+    Input and output as of the layer. Raises ValueError for any other layer.
+    Source: Salimans and Kingma 2016, equation 2, without their data-dependent start (section 3).
+    """
+
+    def __init__(self, layer, **kwargs):
+        if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            raise ValueError(f"WeightNormalization wraps a Conv2D or a Dense layer, not {layer}.")
+        super().__init__(layer, **kwargs)
+
+    def length(self):
+        v = self.layer.kernel
+        return keras.ops.norm(keras.ops.reshape(v, (-1, v.shape[-1])), axis=0)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        channels = self.layer.kernel.shape[-1]
+        self.g = self.add_weight((channels,), lambda shape, dtype: self.length(), name="g")
+
+    def call(self, x):
+        v = self.layer.kernel
+        # Inside this scope the layer finds another value where its kernel is.
+        with keras.StatelessScope([(v, self.g * v / self.length())]):
+            return self.layer(x)

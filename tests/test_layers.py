@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from companion.layers import ReflectionPadding2D, initializer, normalization
+from companion.layers import (
+    ReflectionPadding2D,
+    WeightNormalization,
+    initializer,
+    normalization,
+)
 
 RNG = np.random.default_rng(0)
 MAPS = RNG.normal(3.0, 2.0, (2, 5, 5, 64)).astype("float32")
@@ -78,3 +83,38 @@ def test_initializers_are_small_and_differ_from_layer_to_layer():
     first, second = (np.array(initializer()((64, 64))) for _ in range(2))
     assert abs(first.std() - 0.02) < 0.002
     assert not np.allclose(first, second)
+
+
+@pytest.mark.parametrize("layer", [keras.layers.Conv2D(8, 3), keras.layers.Dense(8)])
+def test_weight_normalization_changes_nothing_before_training(layer):
+    wrapped = WeightNormalization(layer)
+    output = wrapped(MAPS)
+    assert len(wrapped.trainable_weights) == 3  # g, v and the bias
+    np.testing.assert_allclose(output, layer(MAPS), rtol=1e-4, atol=1e-4)
+
+
+def test_weight_normalization_separates_length_from_direction():
+    layer = WeightNormalization(keras.layers.Conv2D(8, 3, use_bias=False))
+    output = layer(MAPS)
+    layer.layer.kernel.assign(5 * layer.layer.kernel)
+    np.testing.assert_allclose(layer(MAPS), output, rtol=1e-4, atol=1e-4)
+    layer.g.assign(2 * layer.g)
+    np.testing.assert_allclose(layer(MAPS), 2 * output, rtol=1e-4, atol=1e-4)
+
+
+def test_weight_normalization_trains_and_is_saved(tmp_path):
+    picture = keras.Input((5, 5, 64))
+    layer = WeightNormalization(keras.layers.Conv2D(8, 3))
+    model = keras.Model(picture, layer(picture))
+    before = layer.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(MAPS, np.ones((2, 3, 3, 8)), verbose=0)
+    assert all(np.abs(old - new).max() > 0 for old, new in zip(before, layer.get_weights()))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(MAPS), model(MAPS), rtol=1e-5, atol=1e-5)
+
+
+def test_weight_normalization_refuses_other_layers():
+    with pytest.raises(ValueError, match="wraps a Conv2D or a Dense layer, not <Conv2DTranspose"):
+        WeightNormalization(keras.layers.Conv2DTranspose(8, 3))
