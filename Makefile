@@ -8,7 +8,7 @@ MATHJAX = book/_static/mathjax
 PAGE = _build/html/index.html
 
 # Read by TensorFlow when a kernel starts, so a notebook cannot set them for itself:
-#   TF_CPP_MIN_LOG_LEVEL=3     no time-stamped log lines among the stored outputs
+#   TF_CPP_MIN_LOG_LEVEL=3     no log lines among the outputs but those of the import (execute.py)
 #   TF_ENABLE_ONEDNN_OPTS=1    the same CPU kernels on every platform's build, not its default
 #   TF_DETERMINISTIC_OPS=1     the same seed gives the same numbers, also on a GPU
 execute test reference: export TF_CPP_MIN_LOG_LEVEL = 3
