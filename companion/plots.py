@@ -1,6 +1,7 @@
 """Figures with a description in words, so that the book can be read without seeing it."""
 
 import io
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,3 +61,18 @@ def curves(values, alt, xlabel, ylabel, x=None, width=7.0):
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.spines[["top", "right"]].set_visible(False)
     show(figure, alt)
+
+
+def explorer(name):
+    """Show an explorer: HTML in the output that the reader operates, without a kernel.
+
+    name: "receptive_field", what a unit behind a stack of convolutions sees; or "axes", which
+          entries of a batch of feature maps a normalization takes together
+
+    Raises ValueError for any other name.
+    """
+    files = {path.stem: path for path in (Path(__file__).parent / "explorers").glob("*.html")}
+    if name not in files:
+        raise ValueError(f"There is no explorer {name!r}; choose one of {sorted(files)}.")
+    text = f"Explorer {name!r}: it works on the book's page and in a notebook's output."
+    display({"text/html": files[name].read_text("utf-8"), "text/plain": text}, raw=True)
