@@ -156,6 +156,60 @@ def test_help_lists_every_target(make):
     assert [name for name in targets if not re.search(rf"(?m)^make {name} +\w", text)] == []
 
 
-def test_ci_runs_what_a_user_would():
-    commands = (ROOT / ".ci/run").read_text().splitlines()
-    assert commands[-1] == "make lint book test" and len(commands) < 8
+# A command that writes down its name and what it is asked to do; as python3 it makes environments,
+# as make it tells what it finds.
+NOTE = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$CALLS"
+case "$*" in "-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/pip" && cp "$0" "$3/bin/uv" ;; esac
+case "$0" in */id) echo "$USER_ID" ;; */sudo) "$@" ;; */make) echo "CI=$CI $(command -v uv)" >> "$CALLS" ;; esac
+test "$(basename "$0")" != "$BROKEN"
+"""
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """ci(*commands): run .ci/run on a machine that has those; the calls it made."""
+    script, calls, commands = tmp_path / ".ci/run", tmp_path / "calls", tmp_path / "bin"
+    script.parent.mkdir()
+    shutil.copy(ROOT / ".ci/run", script)
+
+    def run(*names, user_id=0, broken="none"):
+        commands.mkdir()
+        for name in ["bash", "sh", "dirname", "basename", "mktemp", "mkdir", "cp"]:
+            (commands / name).symlink_to(shutil.which(name))
+        for name in ["apt-get", "id", "make", "python3", "sudo", *names]:
+            (commands / name).write_text(NOTE)
+            (commands / name).chmod(0o755)
+        result = subprocess.run([script], cwd="/", env={
+            "PATH": str(commands), "CALLS": str(calls), "USER_ID": str(user_id), "BROKEN": broken,
+            "TMPDIR": str(tmp_path)})
+        return result.returncode, [line for line in calls.read_text().splitlines()
+                                   if not line.startswith("id ")]
+
+    return run
+
+
+def test_ci_runs_what_a_user_would(ci):
+    code, calls = ci("chromium", "uv")
+    assert code == 0 and calls[0] == "make lint book test reference"
+    assert len(calls) == 2 and calls[1].startswith("CI=true /")
+
+
+def test_ci_installs_the_browser_and_uv_that_are_missing(ci):
+    code, calls = ci()
+    assert code == 0 and [call.split()[:2] for call in calls[:5]] == [
+        ["apt-get", "update"], ["apt-get", "install"], ["python3", "-m"], ["pip", "install"],
+        ["make", "lint"]]
+    assert calls[1].endswith(" chromium") and calls[3].endswith(" uv")
+    assert calls[5].endswith("/bin/uv")
+
+
+def test_ci_installs_with_sudo_where_it_is_not_root(ci):
+    code, calls = ci("uv", user_id=1000)
+    assert code == 0 and [call.partition(" ")[0] for call in calls[:4]] == ["sudo", "apt-get"] * 2
+
+
+@pytest.mark.parametrize("broken", ["apt-get", "pip", "make"])
+def test_ci_fails_where_a_step_does(ci, broken):
+    code, _ = ci(broken=broken)
+    assert code != 0
