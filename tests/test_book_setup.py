@@ -161,7 +161,11 @@ def test_help_lists_every_target(make):
 NOTE = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 case "$*" in "-m venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/pip" && cp "$0" "$3/bin/uv" ;; esac
-case "$0" in */id) echo "$USER_ID" ;; */sudo) "$@" ;; */make) echo "CI=$CI $(command -v uv)" >> "$CALLS" ;; esac
+case "$0" in
+    */id) echo "$USER_ID" ;;
+    */sudo) "$@" ;;
+    */make) echo "CI=$CI $(command -v uv)" >> "$CALLS" ;;
+esac
 test "$(basename "$0")" != "$BROKEN"
 """
 
