@@ -302,6 +302,32 @@ def test_a_patch_that_reaches_into_the_padding_is_shown_and_said(field):
     assert x <= first and y <= first and side >= 256 - 2 * first
 
 
+def test_what_lies_beyond_the_other_edges_is_said_too(field):
+    press(field, ".map", "End", "PageDown")
+    first, last = edges(patchgan(), 29)
+    assert last > 255
+    assert field.locator("[data-show=unit]").inner_text() == (
+        f"Unit [29, 29] sees rows {first} to 255 and columns {first} to 255: of its patch of "
+        f"{square(70)} pixels it misses {last - 255} rows below and {last - 255} columns to the "
+        f"right, which lie in the padding.")
+    field.locator("[name=count]").select_option("1")
+    for name, value in [("Kernel", "3"), ("Stride", "1"), ("Padding", "1")]:
+        field.get_by_label(f"{name} of convolution 1").select_option(value)
+    for key, side in [("End", "right"), ("Home", "left")]:
+        press(field, ".map", key)
+        assert field.locator("[data-show=unit]").inner_text().endswith(
+            f": of its patch of {square(3)} pixels it misses 1 column to the {side}, which lie in "
+            "the padding.")
+
+
+def test_a_patch_of_padding_alone_is_called_that(field):
+    field.locator("[name=count]").select_option("1")
+    field.get_by_label("Kernel of convolution 1").select_option("1")
+    field.get_by_label("Padding of convolution 1").select_option("2")
+    press(field, ".map", "Home")
+    assert "sees only padding" in field.locator("[data-show=unit]").inner_text()
+
+
 def test_one_layer_of_the_stack_can_be_changed(field):
     field.locator("[name=count]").select_option("1")
     field.get_by_label("Kernel of convolution 1").select_option("3")
@@ -423,6 +449,27 @@ def test_two_copies_on_a_page_are_independent(page, name, root):
     press(second, "[tabindex='0']", "ArrowDown")
     assert state(first.evaluate("root => root.outerHTML")) == before
     assert state(second.evaluate("root => root.outerHTML")) != before
+
+
+@pytest.mark.parametrize("name, root", FILES.items())
+def test_an_explorer_that_jupyter_adds_to_a_page_starts_and_leaves_others_alone(page, name, root):
+    # Scripts that come as innerHTML do not run: Jupyter puts in copies, which do.
+    page.evaluate("""html => {
+        const output = document.createElement("div");
+        output.innerHTML = html;
+        for (const script of output.querySelectorAll("script")) {
+            const copy = document.createElement("script");
+            copy.textContent = script.textContent;
+            script.replaceWith(copy);
+        }
+        document.querySelector("main").append(output);
+    }""", read(name))
+    explorers = page.locator(root).all()
+    assert len(explorers) == 3
+    for explorer in explorers:
+        press(explorer, "[tabindex='0']", "ArrowUp")
+    first, *others = [state(explorer.evaluate("root => root.outerHTML")) for explorer in explorers]
+    assert others == [first, first] and first != state(read(name))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
