@@ -313,11 +313,12 @@ def test_what_lies_beyond_the_other_edges_is_said_too(field):
     field.locator("[name=count]").select_option("1")
     for name, value in [("Kernel", "3"), ("Stride", "1"), ("Padding", "1")]:
         field.get_by_label(f"{name} of convolution 1").select_option(value)
-    for key, side in [("End", "right"), ("Home", "left")]:
-        press(field, ".map", key)
+    for row, above, column, beside in [("PageDown", "below", "End", "to the right"),
+                                       ("PageUp", "above", "Home", "to the left")]:
+        press(field, ".map", row, column)
         assert field.locator("[data-show=unit]").inner_text().endswith(
-            f": of its patch of {square(3)} pixels it misses 1 column to the {side}, which lie in "
-            "the padding.")
+            f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column {beside}, "
+            "which lie in the padding.")
 
 
 def test_a_patch_of_padding_alone_is_called_that(field):
