@@ -10,12 +10,14 @@ THEMES = ["light", "dark"]
 EXPLORERS = {"patchgan": (".explorer-field", "svg.map"),
              "normalization": (".explorer-axes", "td[tabindex='0']")}
 
-# Formulas that MathJax did not set or marked as wrong, and delimiters that stand in plain text.
+# Formulas that MathJax did not set or marked as wrong (a command that it does not know becomes red
+# text), and delimiters that stand in plain text.
 UNSET = """async () => {
     const formulas = [...document.querySelectorAll(".math")];
     if (formulas.length && window.MathJax?.startup) await MathJax.startup.promise;
     const unset = formulas.filter(f => !f.querySelector("mjx-container, mjx-assistive-mml"));
-    const wrong = [...document.querySelectorAll("mjx-merror, [data-mjx-error]")];
+    const wrong = [...document.querySelectorAll(
+        "mjx-merror, [data-mjx-error], mjx-mtext[style*='color: red']")];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const raw = [];
     while (walker.nextNode()) {
@@ -23,7 +25,8 @@ UNSET = """async () => {
         if (/\\\\[(\\[]/.test(data) && !parentElement.closest("pre, code, script, style"))
             raw.push(parentElement);
     }
-    return [...unset, ...wrong, ...raw].map(element => element.textContent.slice(0, 80));
+    return [...unset, ...wrong, ...raw].map(
+        element => (element.closest(".math") ?? element).textContent.slice(0, 80));
 }"""
 
 # Everything is opened, and what moves has come to rest: a text that fades in has no contrast yet.
@@ -38,7 +41,8 @@ PREPARE = """async () => {
         seen.add(kind);
     });
     await new Promise(requestAnimationFrame);
-    await Promise.all(document.getAnimations().map(animation => animation.finished));
+    const moving = document.getAnimations().filter(a => a.effect.getTiming().iterations < Infinity);
+    await Promise.allSettled(moving.map(animation => animation.finished));
 }"""
 # preload: axe reads style sheets by XMLHttpRequest, which no browser grants a file. They are only
 # needed for rules on rotated screens.
@@ -200,6 +204,15 @@ def test_an_error_is_noticed(look, body, text):
 ])
 def test_a_formula_that_is_not_set_is_noticed(look, body):
     assert look(body).page.evaluate(UNSET) != []
+
+
+@pytest.mark.parametrize("formula, wrong", [
+    (r"\hat x", False), (r"\undefined x", True), (r"\frac x", True),
+])
+def test_what_mathjax_does_not_understand_is_noticed(look, formula, wrong):
+    script = (HTML / "_static/mathjax/tex-mml-chtml.js").as_uri()
+    visit = look(f'<span class="math">\\({formula}\\)</span><script src="{script}"></script>')
+    assert bool(visit.page.evaluate(UNSET)) == wrong
 
 
 @pytest.mark.parametrize("body, rule", [
