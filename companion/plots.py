@@ -66,8 +66,8 @@ def curves(values, alt, xlabel, ylabel, x=None, width=7.0):
 def explorer(name):
     """Show an explorer: HTML in the output that the reader operates, without a kernel.
 
-    name: "receptive_field", what a unit behind a stack of convolutions sees; or "axes", which
-          entries of a batch of feature maps a normalization takes together
+    name: "receptive_field", the patch of the picture that an entry of a PatchGAN's map sees;
+          "axes", the entries of feature maps that share a mean in each kind of normalization
 
     Raises ValueError for any other name.
     """

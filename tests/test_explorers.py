@@ -101,8 +101,8 @@ def test_the_receptive_field_in_the_file_is_the_companions():
     assert set(texts(soup, "map")) == {square(side)}
     first, last = edges(model, side // 2)
     middle = f"[{side // 2}, {side // 2}]"
-    assert texts(soup, "unit")[0].startswith(
-        f"Unit {middle} sees rows {first} to {last} and columns {first} to {last}: "
+    assert texts(soup, "entry")[0].startswith(
+        f"Entry {middle} sees rows {first} to {last} and columns {first} to {last}: "
         f"its whole patch of {square(field)} pixels")
     step = edges(model, side // 2 + 1)[0] - first
     assert texts(soup, "step") == [f"{step} pixels"]
@@ -227,9 +227,9 @@ def stacked(stack, size):
     return keras.Model(image, x)
 
 
-def edges(model, unit):
-    """The first and the last row of the picture that a unit's patch spans; the padding counts."""
-    first = last = unit
+def edges(model, entry):
+    """The first and the last row of the picture that an entry's patch spans; the padding counts."""
+    first = last = entry
     for layer in reversed(model.layers[1:]):
         first, last = behind(layer, first, last, 1)
     return [first, last]
@@ -248,7 +248,7 @@ def test_receptive_fields_are_the_companions(field, stack):
             assert said["sides"][-1] == 0
             continue
         side = model.output_shape[1]
-        rows = [edges(model, unit) for unit in range(side + 1)]
+        rows = [edges(model, entry) for entry in range(side + 1)]
         shared = set(range(rows[0][0], rows[0][1] + 1)) & set(range(rows[1][0], rows[1][1] + 1))
         assert said["field"] == receptive_field(model)[0]
         assert said["step"] == rows[1][0] - rows[0][0] and said["overlap"] == len(shared)
@@ -281,18 +281,18 @@ def test_the_arrow_keys_move_the_unit_and_its_patch(field):
     assert attributes(field, ".one") == [17, 14, 1, 1]
     assert attributes(field, ".patch") == [113, 89, 70, 70]
     assert attributes(field, ".next") == [121, 89, 70, 70]
-    assert field.locator("[data-show=unit]").inner_text().startswith(
-        "Unit [14, 17] sees rows 89 to 158 and columns 113 to 182: its whole patch")
+    assert field.locator("[data-show=entry]").inner_text().startswith(
+        "Entry [14, 17] sees rows 89 to 158 and columns 113 to 182: its whole patch")
     press(field, ".map", "End")
-    assert attributes(field, ".next")[0] < attributes(field, ".patch")[0]  # no unit to its right
+    assert attributes(field, ".next")[0] < attributes(field, ".patch")[0]  # no entry to its right
 
 
 def test_a_patch_that_reaches_into_the_padding_is_shown_and_said(field):
     press(field, ".map", "Home", "PageUp", "ArrowLeft", "ArrowUp")
     first, last = edges(patchgan(), 0)
     assert first < 0
-    assert field.locator("[data-show=unit]").inner_text() == (
-        f"Unit [0, 0] sees rows 0 to {last} and columns 0 to {last}: of its patch of {square(70)} "
+    assert field.locator("[data-show=entry]").inner_text() == (
+        f"Entry [0, 0] sees rows 0 to {last} and columns 0 to {last}: of its patch of {square(70)} "
         f"pixels it misses {-first} rows above and {-first} columns to the left, which lie in the "
         f"padding.")
     assert attributes(field, ".patch") == [first, first, 70, 70]
@@ -306,8 +306,8 @@ def test_what_lies_beyond_the_other_edges_is_said_too(field):
     press(field, ".map", "End", "PageDown")
     first, last = edges(patchgan(), 29)
     assert last > 255
-    assert field.locator("[data-show=unit]").inner_text() == (
-        f"Unit [29, 29] sees rows {first} to 255 and columns {first} to 255: of its patch of "
+    assert field.locator("[data-show=entry]").inner_text() == (
+        f"Entry [29, 29] sees rows {first} to 255 and columns {first} to 255: of its patch of "
         f"{square(70)} pixels it misses {last - 255} rows below and {last - 255} columns to the "
         f"right, which lie in the padding.")
     field.locator("[name=count]").select_option("1")
@@ -316,7 +316,7 @@ def test_what_lies_beyond_the_other_edges_is_said_too(field):
     for row, above, column, beside in [("PageDown", "below", "End", "to the right"),
                                        ("PageUp", "above", "Home", "to the left")]:
         press(field, ".map", row, column)
-        assert field.locator("[data-show=unit]").inner_text().endswith(
+        assert field.locator("[data-show=entry]").inner_text().endswith(
             f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column {beside}, "
             "which lie in the padding.")
 
@@ -326,7 +326,7 @@ def test_a_patch_of_padding_alone_is_called_that(field):
     field.get_by_label("Kernel of convolution 1").select_option("1")
     field.get_by_label("Padding of convolution 1").select_option("2")
     press(field, ".map", "Home")
-    assert "sees only padding" in field.locator("[data-show=unit]").inner_text()
+    assert "sees only padding" in field.locator("[data-show=entry]").inner_text()
 
 
 def test_one_layer_of_the_stack_can_be_changed(field):
