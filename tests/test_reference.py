@@ -1,8 +1,10 @@
 """The companion against other libraries' answers, which `make reference` computes anew."""
 
+import ast
 from pathlib import Path
 
 import keras
+import nbformat
 import numpy as np
 import pytest
 
@@ -83,3 +85,22 @@ def test_keras_spectral_normalization_equals_tensorflow_addons():
     layer.vector_u.assign(u)
     layer.layer.set_weights([kernel, bias])
     np.testing.assert_allclose(layer(maps, training=True), output, rtol=0, atol=1e-4)
+
+
+def test_the_chapter_prints_tensorflow_addons_answers():
+    path = Path(__file__).parents[1] / "book/normalization.ipynb"
+    printed = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and cell.source.startswith("# TensorFlow Addons"):
+            printed |= ast.literal_eval(ast.parse(cell.source).body[0].value)
+    stored = {
+        "input": ADDONS["small_instance.input"],
+        "instance": ADDONS["small_instance.output"],
+        "group": ADDONS["small_group.output"],
+        "v": ADDONS["small_weight.weights.v"],
+        "g": ADDONS["small_weight.weights.g"],
+        "dense": ADDONS["small_weight.output"],
+    }
+    assert printed.keys() == stored.keys()
+    for key, array in stored.items():
+        np.testing.assert_allclose(printed[key], array, rtol=0, atol=6e-6, err_msg=key)

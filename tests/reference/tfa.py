@@ -50,4 +50,11 @@ layer = tfa.layers.WeightNormalization(tf.keras.layers.Dense(4), data_init=False
 answer("weight_dense", layer, maps[:, 0, 0], ["g", "v", "bias"])
 layer = tfa.layers.SpectralNormalization(tf.keras.layers.Conv2D(4, 3))
 answer("spectral", layer, maps, ["u", "w", "bias"], training=True)
+
+# Small enough to be printed: book/normalization.ipynb shows these.
+maps = rng.integers(-9, 10, (1, 2, 2, 4)).astype("float32")
+answer("small_instance", tfa.layers.InstanceNormalization(), maps)
+answer("small_group", tfa.layers.GroupNormalization(groups=2), maps)
+layer = tfa.layers.WeightNormalization(tf.keras.layers.Dense(2), data_init=False)
+answer("small_weight", layer, maps[0, 0], ["g", "v"])
 store("tensorflow_addons", arrays)
