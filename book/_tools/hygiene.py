@@ -81,7 +81,7 @@ def code_problems(cell):
         if re.search(r"[\r\b\x1b]", text):
             found.append("stores a progress bar or terminal colours: use verbose=2 or 0")
         if re.search(r" at 0x[0-9a-f]+", text):
-            found.append("shows a memory address, which differs in every run: give the value a name")
+            found.append("shows a memory address, which differs in every run: name the value")
         if any("widget" in kind for kind in output.get("data", {})):
             found.append("stores a widget, which a page cannot show")
         if "image/png" in output.get("data", {}):
