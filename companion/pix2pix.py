@@ -110,10 +110,14 @@ class Pix2Pix(keras.Model):
 
     def get_compile_config(self):
         optimizers = [self.generator_optimizer, self.discriminator_optimizer]
-        return {"optimizers": [keras.saving.serialize_keras_object(o) for o in optimizers]}
+        return {
+            "optimizers": [keras.saving.serialize_keras_object(o) for o in optimizers],
+            "jit_compile": self.jit_compile,
+        }
 
     def compile_from_config(self, config):
-        self.compile(*[keras.saving.deserialize_keras_object(o) for o in config["optimizers"]])
+        optimizers = map(keras.saving.deserialize_keras_object, config["optimizers"])
+        self.compile(*optimizers, jit_compile=config["jit_compile"])
 
     def save_own_variables(self, store):
         for i, state in enumerate(self.dropout_states()):

@@ -94,6 +94,14 @@ def test_a_file_keeps_the_settings(tmp_path):
     np.testing.assert_array_equal(loaded(SOURCE), model(SOURCE))
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_resumed_run_is_compiled_as_the_first_was(tmp_path, jit_compile):
+    model = small()
+    model.compile(jit_compile=jit_compile)
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").jit_compile is jit_compile
+
+
 def test_the_optimizers_are_the_paper_s_unless_given():
     """Adam's first step does not depend on beta_1, so the test of one step cannot see it."""
     model = small()
