@@ -11,6 +11,8 @@ PAGE = _build/html/index.html
 #   TF_CPP_MIN_LOG_LEVEL=3     no log lines among the outputs but those of the import (execute.py)
 #   TF_ENABLE_ONEDNN_OPTS=1    the same CPU kernels on every platform's build, not its default
 #   TF_DETERMINISTIC_OPS=1     the same seed gives the same numbers, also on a GPU
+# Another processor adds in another order, and training makes other networks of that. To see whether
+# a chapter's compared outputs survive it: make test ONEDNN_MAX_CPU_ISA=AVX2
 execute test reference: export TF_CPP_MIN_LOG_LEVEL = 3
 execute test reference: export TF_ENABLE_ONEDNN_OPTS = 1
 execute test: export TF_DETERMINISTIC_OPS = 1
