@@ -34,9 +34,9 @@ def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="
     for level, width in enumerate(widths):
         if level > 0:
             x = layers.LeakyReLU(0.2)(x)
-        x = layers.Conv2D(
-            width, 4, 2, "same", use_bias=use_bias, kernel_initializer=initializer()
-        )(x)
+        x = layers.Conv2D(width, 4, 2, "same", use_bias=use_bias, kernel_initializer=initializer())(
+            x
+        )
         if 0 < level < levels - 1:
             x = normalization(norm)(x)
         skips.append(x)

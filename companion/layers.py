@@ -29,9 +29,7 @@ def normalization(kind):
     """
     scale = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)
     if kind == "batch":
-        return keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, gamma_initializer=scale
-        )
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)
     if kind == "instance":
         return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
     if kind == "layer":
@@ -40,9 +38,7 @@ def normalization(kind):
         return keras.layers.GroupNormalization(groups=32, epsilon=1e-5)
     if kind == "none":
         return keras.layers.Identity()
-    raise ValueError(
-        f'norm is {kind!r}; choose "batch", "instance", "layer", "group" or "none".'
-    )
+    raise ValueError(f'norm is {kind!r}; choose "batch", "instance", "layer", "group" or "none".')
 
 
 @keras.saving.register_keras_serializable("companion")

@@ -55,9 +55,7 @@ def curves(values, alt, xlabel, ylabel, x=None, width=7.0):
     for label, line in values.items():
         positions = np.arange(1, len(line) + 1) if x is None else x
         (drawn,) = axis.plot(positions, line)
-        axis.annotate(
-            f" {label}", (positions[-1], line[-1]), color=drawn.get_color(), va="center"
-        )
+        axis.annotate(f" {label}", (positions[-1], line[-1]), color=drawn.get_color(), va="center")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.spines[["top", "right"]].set_visible(False)
     show(figure, alt)

@@ -1,4 +1,5 @@
 """The built pages: complete, described, and asking nothing of the network. Needs `make book`."""
+
 import re
 
 import notebooks
@@ -8,11 +9,21 @@ from bs4 import BeautifulSoup
 HTML = notebooks.ROOT / "_build" / "html"
 OUTSIDE = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 # What a browser follows by itself; an <a href> waits for a click, rel=canonical is only a name.
-LOADED_LINKS = {"stylesheet", "preload", "prefetch", "modulepreload", "preconnect", "dns-prefetch",
-                "icon", "manifest"}
+LOADED_LINKS = {
+    "stylesheet",
+    "preload",
+    "prefetch",
+    "modulepreload",
+    "preconnect",
+    "dns-prefetch",
+    "icon",
+    "manifest",
+}
 IN_CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s]+)""", re.IGNORECASE)
-IN_SCRIPT = re.compile(r"""(?:import|fetch|importScripts)\s*\(\s*["'`]((?:https?:)?//[^"'`]+)"""
-                       r"""|\bfrom\s*["']((?:https?:)?//[^"']+)""")
+IN_SCRIPT = re.compile(
+    r"""(?:import|fetch|importScripts)\s*\(\s*["'`]((?:https?:)?//[^"'`]+)"""
+    r"""|\bfrom\s*["']((?:https?:)?//[^"']+)"""
+)
 
 
 def pages():
@@ -42,10 +53,17 @@ def loads(page):
 
 def outside(folder):
     """Everything under a folder of pages that comes from the network, as lines of text."""
-    found = [f"{page.name} loads {address}" for page in sorted(folder.rglob("*.html"))
-             for address in loads(page) if OUTSIDE.match(address)]
-    found += [f"{sheet.name} loads {address}" for sheet in sorted(folder.rglob("*.css"))
-              for address in IN_CSS.findall(sheet.read_text())]
+    found = [
+        f"{page.name} loads {address}"
+        for page in sorted(folder.rglob("*.html"))
+        for address in loads(page)
+        if OUTSIDE.match(address)
+    ]
+    found += [
+        f"{sheet.name} loads {address}"
+        for sheet in sorted(folder.rglob("*.css"))
+        for address in IN_CSS.findall(sheet.read_text())
+    ]
     return found
 
 
@@ -94,8 +112,10 @@ def test_every_picture_says_what_to_see():
 def test_alt_texts_of_outputs_reach_the_page():
     for path in notebooks.pages(".ipynb"):
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
-        shown = {image.get("alt") for image in
-                 BeautifulSoup(page.read_text(), "html.parser").select("article img")}
+        shown = {
+            image.get("alt")
+            for image in BeautifulSoup(page.read_text(), "html.parser").select("article img")
+        }
         for cell in notebooks.read(path).cells:
             for output in cell.get("outputs", []):
                 if "image/png" in output.get("data", {}):
@@ -105,37 +125,45 @@ def test_alt_texts_of_outputs_reach_the_page():
 def test_a_chapter_opens_in_colab():
     for path in notebooks.pages(".ipynb"):
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
-        links = [link["href"] for link in
-                 BeautifulSoup(page.read_text(), "html.parser").select("a[href*='colab']")]
+        links = [
+            link["href"]
+            for link in BeautifulSoup(page.read_text(), "html.parser").select("a[href*='colab']")
+        ]
         assert any(link.endswith(f"/blob/main/book/{path.name}") for link in links), path.name
 
 
-@pytest.mark.parametrize("name, text", [
-    ("a.html", '<script src="https://host/a.js"></script>'),
-    ("a.html", '<img src="//host/a.png">'),
-    ("a.html", '<img srcset="a.png 1x, https://host/b.png 2x">'),
-    ("a.html", '<link rel="stylesheet" href="https://host/a.css">'),
-    ("a.html", '<link rel="preload" as="font" href="https://host/a.woff">'),
-    ("a.html", '<style>@import "https://host/a.css";</style>'),
-    ("a.html", '<p style="background: url(https://host/a.png)">'),
-    ("a.html", '<script type="module">import("https://host/a.mjs")</script>'),
-    ("a.html", '<script type="module">import m from "https://host/a.mjs"</script>'),
-    ("a.css", "@font-face { src: url('https://host/a.woff2') }"),
-    ("a.css", "@import url(//host/a.css);"),
-])
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("a.html", '<script src="https://host/a.js"></script>'),
+        ("a.html", '<img src="//host/a.png">'),
+        ("a.html", '<img srcset="a.png 1x, https://host/b.png 2x">'),
+        ("a.html", '<link rel="stylesheet" href="https://host/a.css">'),
+        ("a.html", '<link rel="preload" as="font" href="https://host/a.woff">'),
+        ("a.html", '<style>@import "https://host/a.css";</style>'),
+        ("a.html", '<p style="background: url(https://host/a.png)">'),
+        ("a.html", '<script type="module">import("https://host/a.mjs")</script>'),
+        ("a.html", '<script type="module">import m from "https://host/a.mjs"</script>'),
+        ("a.css", "@font-face { src: url('https://host/a.woff2') }"),
+        ("a.css", "@import url(//host/a.css);"),
+    ],
+)
 def test_what_comes_from_outside_is_found(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     [problem] = outside(tmp_path)
     assert problem.startswith(f"{name} loads ") and "//host/" in problem
 
 
-@pytest.mark.parametrize("text", [
-    '<a href="https://host/">a link</a>',
-    '<link rel="canonical" href="https://host/a.html">',
-    '<script src="../_static/a.js"></script><img src="data:image/png;base64,AA">',
-    '<script>const address = "https://host/a.js"</script>',
-    "<style>p { background: url(a.png) }</style>",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a href="https://host/">a link</a>',
+        '<link rel="canonical" href="https://host/a.html">',
+        '<script src="../_static/a.js"></script><img src="data:image/png;base64,AA">',
+        '<script>const address = "https://host/a.js"</script>',
+        "<style>p { background: url(a.png) }</style>",
+    ],
+)
 def test_what_stays_inside_or_waits_for_a_click_passes(tmp_path, text):
     (tmp_path / "a.html").write_text(text)
     assert outside(tmp_path) == []

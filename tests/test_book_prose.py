@@ -1,4 +1,5 @@
 """The checker of the prose: on the book itself, on a chapter that lies and on an honest one."""
+
 import nbformat
 import notebooks
 import prose
@@ -28,49 +29,58 @@ def test_the_book():
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("words", [
-    "The error is 0.117, or 0.1168 to be exact, at a size of 256.",
-    "It has 54,414,979 parameters, 54.4 million, seeded with 1234: $54{,}414{,}979$.",
-    "Use `Conv2D(256, 3)` at 256x256 or 256×256 pixels; at most 2000 steps of 0.02, about 50 %.",
-    "`pix2pix` with `float32`, `conv4_2`, VGG-19, `0x1F600`, U+1F600, TensorFlow 2.21.0.",
-    "See [Isola et al. (2017)](https://example.org/1611.07004), Section 3.32, (Mirza, 2014).",
-    "{cite:p}`isola2017` and <img src='a.png' width='640' alt='12 34'>\n\n![45 cats](a-67.png)",
-    "Formula $x_{12} + x_1$.\n\n## References\n\n1. Isola, CVPR 2017, pages 1125-1134.",
-    "Call `generators.unet`, `companion.losses` or `companion.layers.ReflectionPadding2D()`.",
-    "See `companion/losses.py`, `losses.py`, `pix2pix.keras` and `keras.layers.Conv2D`.",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The error is 0.117, or 0.1168 to be exact, at a size of 256.",
+        "It has 54,414,979 parameters, 54.4 million, seeded with 1234: $54{,}414{,}979$.",
+        "Use `Conv2D(256, 3)` at 256x256 or 256×256 pixels; at most 2000 steps of 0.02, about 50 %.",
+        "`pix2pix` with `float32`, `conv4_2`, VGG-19, `0x1F600`, U+1F600, TensorFlow 2.21.0.",
+        "See [Isola et al. (2017)](https://example.org/1611.07004), Section 3.32, (Mirza, 2014).",
+        "{cite:p}`isola2017` and <img src='a.png' width='640' alt='12 34'>\n\n![45 cats](a-67.png)",
+        "Formula $x_{12} + x_1$.\n\n## References\n\n1. Isola, CVPR 2017, pages 1125-1134.",
+        "Call `generators.unet`, `companion.losses` or `companion.layers.ReflectionPadding2D()`.",
+        "See `companion/losses.py`, `losses.py`, `pix2pix.keras` and `keras.layers.Conv2D`.",
+    ],
+)
 def test_an_honest_chapter_passes(tmp_path, words):
     assert problems(tmp_path, words) == []
 
 
-@pytest.mark.parametrize("words, lie", [
-    ("The error is 0.116.", "0.116"),
-    ("The error is 0.12 on 257 pictures.", "257"),
-    ("It has 54.5 million parameters.", "54.5 million"),
-    ("Of 4242 pictures", "4242"),
-    ("It takes 128x256 pictures.", "128"),
-    ("A weight of $\\lambda = 11$.", "11"),
-    ("Call `Conv2D(64,3)`.", "64"),
-    ("```python\nepochs = 123\n```", "123"),
-    ("| a | b |\n|---|---|\n| 1 | 35 |", "35"),
-    ("<details><summary>Solution</summary>\n\nIt is 77.\n\n</details>", "77"),
-    ("## References\n\nx\n\n## Next\n\nIt is 78.", "78"),
-    ("A rate of 2.5e-4.", "2.5e-4"),
-    ("It is 1.0 exactly twice, 1.1 never.", "1.1"),
-])
+@pytest.mark.parametrize(
+    "words, lie",
+    [
+        ("The error is 0.116.", "0.116"),
+        ("The error is 0.12 on 257 pictures.", "257"),
+        ("It has 54.5 million parameters.", "54.5 million"),
+        ("Of 4242 pictures", "4242"),
+        ("It takes 128x256 pictures.", "128"),
+        ("A weight of $\\lambda = 11$.", "11"),
+        ("Call `Conv2D(64,3)`.", "64"),
+        ("```python\nepochs = 123\n```", "123"),
+        ("| a | b |\n|---|---|\n| 1 | 35 |", "35"),
+        ("<details><summary>Solution</summary>\n\nIt is 77.\n\n</details>", "77"),
+        ("## References\n\nx\n\n## Next\n\nIt is 78.", "78"),
+        ("A rate of 2.5e-4.", "2.5e-4"),
+        ("It is 1.0 exactly twice, 1.1 never.", "1.1"),
+    ],
+)
 def test_a_number_without_source_is_a_lie(tmp_path, words, lie):
     [problem] = problems(tmp_path, words)
     assert f"unet.ipynb: prints {lie}, which no cell or output of the chapter shows" in problem
 
 
-@pytest.mark.parametrize("words, lie", [
-    ("Call `generators.unett`.", "generators.unett"),
-    ("Call `x = companion.losses.l3(a)`.", "companion.losses.l3"),
-    ("The module companion.loses does it.", "companion.loses"),
-    ("See `companion/loses.py`.", "companion.loses.py"),
-    ("```python\nmodel = pix2pix.Pix2Pax(1)\n```", "pix2pix.Pix2Pax"),
-    ("`layers.Conv2D`", "layers.Conv2D"),
-])
+@pytest.mark.parametrize(
+    "words, lie",
+    [
+        ("Call `generators.unett`.", "generators.unett"),
+        ("Call `x = companion.losses.l3(a)`.", "companion.losses.l3"),
+        ("The module companion.loses does it.", "companion.loses"),
+        ("See `companion/loses.py`.", "companion.loses.py"),
+        ("```python\nmodel = pix2pix.Pix2Pax(1)\n```", "pix2pix.Pix2Pax"),
+        ("`layers.Conv2D`", "layers.Conv2D"),
+    ],
+)
 def test_a_name_that_does_not_exist_is_a_lie(tmp_path, words, lie):
     [problem] = problems(tmp_path, words)
     assert f"unet.ipynb: names {lie}, which the package does not have" in problem
@@ -92,7 +102,7 @@ def test_a_fact_is_for_the_chapters_it_names(tmp_path):
 
 
 def test_a_fact_must_be_used_and_cited(tmp_path):
-    unused, = problems(tmp_path, "Resize.", [fact()])
+    (unused,) = problems(tmp_path, "Resize.", [fact()])
     assert "286 is not used in unet" in unused
-    uncited, = problems(tmp_path, "Resize to 286.", [fact(citation="isola2018")])
+    (uncited,) = problems(tmp_path, "Resize to 286.", [fact(citation="isola2018")])
     assert "286 cites isola2018, which references.bib does not have" in uncited

@@ -1,4 +1,5 @@
 """The environment: Makefile, lock, environment.yml, table of contents."""
+
 import os
 import re
 import shutil
@@ -32,10 +33,14 @@ def test_the_lock_names_no_index():
     assert "index" not in re.sub(r"(?m)^\s*#.*$", "", text) and "://" not in text
 
 
-@pytest.mark.parametrize("wanted", [
-    *PROJECT["dependencies"], *PROJECT["optional-dependencies"]["book"],
-    *PROJECT["optional-dependencies"]["test"],
-])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *PROJECT["dependencies"],
+        *PROJECT["optional-dependencies"]["book"],
+        *PROJECT["optional-dependencies"]["test"],
+    ],
+)
 def test_the_lock_holds_what_the_project_asks_for(wanted):
     wanted = Requirement(wanted)
     entry = lock().get(canonicalize_name(wanted.name), "")
@@ -91,7 +96,9 @@ def make(tmp_path):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
         return subprocess.run(
             ["make", target, *(f"{key}={value}" for key, value in variables.items())],
-            cwd=tmp_path, capture_output=True, text=True,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
             env={**inherited, "PATH": f"{fake.parent}:{os.environ['PATH']}"},
         )
 
@@ -184,11 +191,20 @@ def ci(tmp_path):
         for name in ["apt-get", "id", "make", "python3", "sudo", *names]:
             (commands / name).write_text(NOTE)
             (commands / name).chmod(0o755)
-        result = subprocess.run([script], cwd="/", env={
-            "PATH": str(commands), "CALLS": str(calls), "USER_ID": str(user_id), "BROKEN": broken,
-            "TMPDIR": str(tmp_path)})
-        return result.returncode, [line for line in calls.read_text().splitlines()
-                                   if not line.startswith("id ")]
+        result = subprocess.run(
+            [script],
+            cwd="/",
+            env={
+                "PATH": str(commands),
+                "CALLS": str(calls),
+                "USER_ID": str(user_id),
+                "BROKEN": broken,
+                "TMPDIR": str(tmp_path),
+            },
+        )
+        return result.returncode, [
+            line for line in calls.read_text().splitlines() if not line.startswith("id ")
+        ]
 
     return run
 
@@ -202,8 +218,12 @@ def test_ci_runs_what_a_user_would(ci):
 def test_ci_installs_the_browser_and_uv_that_are_missing(ci):
     code, calls = ci()
     assert code == 0 and [call.split()[:2] for call in calls[:5]] == [
-        ["apt-get", "update"], ["apt-get", "install"], ["python3", "-m"], ["pip", "install"],
-        ["make", "lint"]]
+        ["apt-get", "update"],
+        ["apt-get", "install"],
+        ["python3", "-m"],
+        ["pip", "install"],
+        ["make", "lint"],
+    ]
     assert calls[1].endswith(" chromium") and calls[3].endswith(" uv")
     assert calls[5].endswith("/bin/uv")
 

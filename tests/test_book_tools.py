@@ -1,4 +1,5 @@
 """The tools behind the notebooks: execution, hygiene, the repository's address."""
+
 import copy
 
 import execute
@@ -66,8 +67,9 @@ def code(source, *outputs, tags=()):
 
 
 def tidy_cells():
-    picture = new_output("display_data", {"image/png": "iVBORw0KGgo="},
-                         metadata={"image/png": {"alt": "A dot"}})
+    picture = new_output(
+        "display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "A dot"}}
+    )
     cells = [
         new_markdown_cell(OPENING),
         code(repository.FIRST_CELL.format(url=URL), tags=["hide-input"]),
@@ -83,9 +85,15 @@ def tidy_cells():
 
 # Execution
 
+
 def test_unchanged_results_give_unchanged_bytes(tmp_path):
-    path = store(tmp_path, [code("import sys\nfor i in range(3):\n    print(i)\n    "
-                                 "sys.stdout.flush()"), code("1 / 3")])
+    path = store(
+        tmp_path,
+        [
+            code("import sys\nfor i in range(3):\n    print(i)\n    sys.stdout.flush()"),
+            code("1 / 3"),
+        ],
+    )
     assert execute.execute(path)
     first = path.read_bytes()
     assert not execute.execute(path) and path.read_bytes() == first
@@ -144,6 +152,7 @@ def test_editors_metadata_is_removed_and_meaning_kept(tmp_path):
 
 # Hygiene
 
+
 def test_the_book_is_in_order():
     hygiene.main()
 
@@ -166,6 +175,7 @@ def replace(index, old, new):
     def edit(cells):
         assert old in cells[index].source
         cells[index].source = cells[index].source.replace(old, new)
+
     return edit
 
 
@@ -173,6 +183,7 @@ def output(*arguments, tags=(), **fields):
     def edit(cells):
         cells[2].outputs = [new_output(*arguments, **fields)]
         cells[2].metadata.tags = list(tags)
+
     return edit
 
 
@@ -183,19 +194,29 @@ DEFECTS = {
     "not run": (change(2, execution_count=None), "was not run from top to bottom"),
     "run out of order": (change(2, execution_count=7), "make execute CHAPTER=chapter"),
     "long cell": (change(2, source="x = 1\n" * 26), "cell 3: more than 25 lines"),
-    "error": (output("error", ename="ValueError", evalue="", traceback=[]),
-              "cell 3: ends in ValueError"),
-    "stderr": (output("stream", name="stderr", text="W0000 a warning\n"),
-               "cell 3: writes to stderr: W0000 a warning"),
+    "error": (
+        output("error", ename="ValueError", evalue="", traceback=[]),
+        "cell 3: ends in ValueError",
+    ),
+    "stderr": (
+        output("stream", name="stderr", text="W0000 a warning\n"),
+        "cell 3: writes to stderr: W0000 a warning",
+    ),
     "progress bar": (output("stream", text="1/9\r2/9"), "stores a progress bar"),
     "colour": (output("stream", text="\x1b[1mEpoch"), "stores a progress bar or terminal colours"),
-    "address": (output("execute_result", {"text/plain": "<A at 0x7f01c0>"}, execution_count=2),
-                "shows a memory address"),
-    "widget": (output("display_data", {"application/vnd.jupyter.widget-view+json": {}}),
-               "stores a widget"),
+    "address": (
+        output("execute_result", {"text/plain": "<A at 0x7f01c0>"}, execution_count=2),
+        "shows a memory address",
+    ),
+    "widget": (
+        output("display_data", {"application/vnd.jupyter.widget-view+json": {}}),
+        "stores a widget",
+    ),
     "no alt": (output("display_data", PNG), "cell 3: a figure without alt text"),
-    "empty alt": (output("display_data", PNG, metadata={"image/png": {"alt": ""}}),
-                  "cell 3: a figure without alt text"),
+    "empty alt": (
+        output("display_data", PNG, metadata={"image/png": {"alt": ""}}),
+        "cell 3: a figure without alt text",
+    ),
     "picture": (replace(5, "None.", "![](a.png)"), "cell 6: the picture a.png has no alt text"),
     "img": (replace(5, "None.", "<img src='a.png'>"), "cell 6: the picture <img"),
     "no title": (replace(0, "# A title", "A title"), "needs exactly one title"),
@@ -233,7 +254,8 @@ def test_an_editors_metadata_is_a_defect(tmp_path):
     path = store(tmp_path, tidy_cells())
     path.write_text(path.read_text().replace('"name": "python3"', '"name": "my-env"'))
     assert hygiene.problems(path, URL) == [
-        "chapter.ipynb: holds an editor's metadata: make execute CHAPTER=chapter"]
+        "chapter.ipynb: holds an editor's metadata: make execute CHAPTER=chapter"
+    ]
 
 
 def test_a_heavy_notebook_is_a_defect(tmp_path):
@@ -245,6 +267,7 @@ def test_a_heavy_notebook_is_a_defect(tmp_path):
 
 # The repository's address
 
+
 def test_config_and_notebooks_name_one_address():
     expected = repository.FIRST_CELL.format(url=repository.address())
     for path in notebooks.pages(".ipynb"):
@@ -254,7 +277,8 @@ def test_config_and_notebooks_name_one_address():
 @pytest.fixture
 def project(tmp_path):
     (tmp_path / "_config.yml").write_text(
-        f"title: A\nrepository:\n  # why\n  url: {URL}\n  branch: main\nother:\n  url: x\n")
+        f"title: A\nrepository:\n  # why\n  url: {URL}\n  branch: main\nother:\n  url: x\n"
+    )
     (tmp_path / "book").mkdir()
     for name in ["a.ipynb", "b.ipynb"]:
         store(tmp_path / "book", copy.deepcopy(tidy_cells()), name)
@@ -281,10 +305,17 @@ def test_the_same_address_changes_no_byte(project):
     assert contents(project) == before
 
 
-@pytest.mark.parametrize("url", [
-    "", "http://github.com/a/b", "git@github.com:a/b", "https://github.com/a", "https://a/b/c d",
-    "https://github.com/a/b;rm",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://github.com/a/b",
+        "git@github.com:a/b",
+        "https://github.com/a",
+        "https://a/b/c d",
+        "https://github.com/a/b;rm",
+    ],
+)
 def test_what_is_no_https_address_is_refused(project, url):
     before = contents(project)
     with pytest.raises(SystemExit, match="is not the https address of a repository"):

@@ -1,4 +1,5 @@
 """The built pages in a browser, opened from disk as a reader would. Needs `make book`, Chromium."""
+
 import conftest
 import notebooks
 import pytest
@@ -7,8 +8,10 @@ from axe_playwright_python.sync_playwright import Axe
 HTML = notebooks.ROOT / "_build" / "html"
 THEMES = ["light", "dark"]
 # The explorer that a chapter shows, and where the keyboard operates it.
-EXPLORERS = {"patchgan": (".explorer-field", "svg.map"),
-             "normalization": (".explorer-axes", "td[tabindex='0']")}
+EXPLORERS = {
+    "patchgan": (".explorer-field", "svg.map"),
+    "normalization": (".explorer-axes", "td[tabindex='0']"),
+}
 
 # Formulas that MathJax did not set or marked as wrong (a command that it does not know becomes red
 # text), and delimiters that stand in plain text.
@@ -92,8 +95,12 @@ class Visit:
         self.turn(theme)
         self.page.evaluate(PREPARE)
         found = Axe().run(self.page, options=options).response["violations"]
-        return [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found
-                for node in rule["nodes"] if node["impact"] in ("serious", "critical")]
+        return [
+            f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for rule in found
+            for node in rule["nodes"]
+            if node["impact"] in ("serious", "critical")
+        ]
 
 
 @pytest.fixture(scope="module", params=notebooks.pages(), ids=lambda path: path.stem)
@@ -163,8 +170,10 @@ def look(browser, tmp_path):
 
     def look(body, **options):
         file = tmp_path / "page.html"
-        file.write_text('<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>'
-                        f"<body><main><h1>A page</h1>{body}</main></body></html>")
+        file.write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>'
+            f"<body><main><h1>A page</h1>{body}</main></body></html>"
+        )
         visits.append(Visit(browser, file, **options))
         return visits[-1]
 
@@ -179,57 +188,78 @@ def test_a_page_in_order_passes(look):
     assert visit.outside == [] and visit.errors == []
 
 
-@pytest.mark.parametrize("body", [
-    '<img alt="A picture" src="http://host.invalid/a.png">',
-    '<script src="https://host.invalid/a.js"></script>',
-    '<script>fetch("https://host.invalid/")</script>',
-    '<script>new WebSocket("wss://host.invalid/")</script>',
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<img alt="A picture" src="http://host.invalid/a.png">',
+        '<script src="https://host.invalid/a.js"></script>',
+        '<script>fetch("https://host.invalid/")</script>',
+        '<script>new WebSocket("wss://host.invalid/")</script>',
+    ],
+)
 def test_what_leaves_the_disk_is_noticed(look, body):
     visit = look(body)
     visit.page.wait_for_timeout(200)
     assert visit.outside and "host.invalid" in visit.outside[0]
 
 
-@pytest.mark.parametrize("body, text", [
-    ("<script>nowhere()</script>", "nowhere is not defined"),
-    ('<script>console.error("a complaint")</script>', "a complaint"),
-    ('<img alt="A picture" src="missing.png">', "ERR_FILE_NOT_FOUND"),
-])
+@pytest.mark.parametrize(
+    "body, text",
+    [
+        ("<script>nowhere()</script>", "nowhere is not defined"),
+        ('<script>console.error("a complaint")</script>', "a complaint"),
+        ('<img alt="A picture" src="missing.png">', "ERR_FILE_NOT_FOUND"),
+    ],
+)
 def test_an_error_is_noticed(look, body, text):
     assert text in "".join(look(body).errors)
 
 
-@pytest.mark.parametrize("body", [
-    '<p><span class="math">\\(x\\)</span></p>',
-    '<p><span class="math">x</span></p>',
-    "<p>A formula \\(x\\) that nothing sets.</p>",
-    '<span class="math"><mjx-container><mjx-merror data-mjx-error="no">x</mjx-merror>'
-    "</mjx-container></span>",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<p><span class="math">\\(x\\)</span></p>',
+        '<p><span class="math">x</span></p>',
+        "<p>A formula \\(x\\) that nothing sets.</p>",
+        '<span class="math"><mjx-container><mjx-merror data-mjx-error="no">x</mjx-merror>'
+        "</mjx-container></span>",
+    ],
+)
 def test_a_formula_that_is_not_set_is_noticed(look, body):
     assert look(body).page.evaluate(UNSET) != []
 
 
-@pytest.mark.parametrize("formula, wrong", [
-    (r"\hat x", False), (r"\undefined x", True), (r"\frac x", True),
-])
+@pytest.mark.parametrize(
+    "formula, wrong",
+    [
+        (r"\hat x", False),
+        (r"\undefined x", True),
+        (r"\frac x", True),
+    ],
+)
 def test_what_mathjax_does_not_understand_is_noticed(look, formula, wrong):
     script = (HTML / "_static/mathjax/tex-mml-chtml.js").as_uri()
     visit = look(f'<span class="math">\\({formula}\\)</span><script src="{script}"></script>')
     assert bool(visit.page.evaluate(UNSET)) == wrong
 
 
-@pytest.mark.parametrize("body, rule", [
-    ('<p style="color: #999; background: #fff">Pale.</p>', "color-contrast"),
-    ('<details><p style="color: #999; background: #fff">Pale.</p></details>', "color-contrast"),
-    ('<div class="highlight"><pre><span class="k">in</span> <span class="k" '
-     'style="color: #fff">in</span> <span class="n" style="color: #aaa">name</span></pre></div>',
-     "color-contrast"),
-    ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==">',
-     "image-alt"),
-    ("<label>Side</label><select><option>1</option></select>", "select-name"),
-])
+@pytest.mark.parametrize(
+    "body, rule",
+    [
+        ('<p style="color: #999; background: #fff">Pale.</p>', "color-contrast"),
+        ('<details><p style="color: #999; background: #fff">Pale.</p></details>', "color-contrast"),
+        (
+            '<div class="highlight"><pre><span class="k">in</span> <span class="k" '
+            'style="color: #fff">in</span> <span class="n" style="color: #aaa">name</span></pre></div>',
+            "color-contrast",
+        ),
+        (
+            '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==">',
+            "image-alt",
+        ),
+        ("<label>Side</label><select><option>1</option></select>", "select-name"),
+    ],
+)
 def test_what_keeps_readers_out_is_noticed(look, body, rule):
     assert [line for line in look(body).violations("light") if line.startswith(rule)]
 

@@ -28,7 +28,10 @@ def fit(callback, epochs):
     model.build(SOURCE.shape)
     model.fit(
         tf.data.Dataset.from_tensors((SOURCE, SOURCE)),
-        epochs=epochs, verbose=0, shuffle=False, callbacks=[callback],
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,
+        callbacks=[callback],
     )
 
 

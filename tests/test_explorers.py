@@ -1,4 +1,5 @@
 """plots.explorer: what the explorers say is what the companion computes."""
+
 import re
 import shutil
 import subprocess
@@ -65,8 +66,22 @@ def test_a_regular_install_has_the_explorers(tmp_path):
     for name in ["pyproject.toml", "README.md", "LICENSE"]:
         shutil.copy(notebooks.ROOT / name, project)
     shutil.copytree(notebooks.ROOT / "companion", project / "companion")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index",
-                    "--no-build-isolation", "--wheel-dir", tmp_path, project], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "--wheel-dir",
+            tmp_path,
+            project,
+        ],
+        check=True,
+    )
     [wheel] = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"companion/explorers/{name}.html" for name in FILES} <= set(names)
@@ -79,8 +94,11 @@ def test_several_explorers_on_a_page_cannot_clash(name, root):
     [form] = soup.find_all(recursive=False)
     assert form.name == "form" and form["class"] == [root[1:]]
     style = re.sub(r"@media[^{]*\{(.*?\})\s*\}", r"\1", soup.style.text, flags=re.DOTALL)
-    selectors = [selector for rule in re.findall(r"([^{}]+)\{", style)
-                 for selector in re.split(r",(?![^(]*\))", rule)]
+    selectors = [
+        selector
+        for rule in re.findall(r"([^{}]+)\{", style)
+        for selector in re.split(r",(?![^(]*\))", rule)
+    ]
     assert len(selectors) > 20
     assert [selector for selector in selectors if root not in selector] == []
     assert re.search(r"https?:|//[a-z]|\burl\(|@import|\bimport\(|fetch\(", read(name)) is None
@@ -103,12 +121,15 @@ def test_the_receptive_field_in_the_file_is_the_companions():
     middle = f"[{side // 2}, {side // 2}]"
     assert texts(soup, "entry")[0].startswith(
         f"Entry {middle} sees rows {first} to {last} and columns {first} to {last}: "
-        f"its whole patch of {square(field)} pixels")
+        f"its whole patch of {square(field)} pixels"
+    )
     step = edges(model, side // 2 + 1)[0] - first
     assert texts(soup, "step") == [f"{step} pixels"]
     assert texts(soup, "overlap") == [f"{field - step} pixels"]
-    assert (f"looks {step} pixels further: the two patches share {field - step} of their {field} "
-            in texts(soup, "neighbour")[0])
+    assert (
+        f"looks {step} pixels further: the two patches share {field - step} of their {field} "
+        in texts(soup, "neighbour")[0]
+    )
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     lines = soup.select("tbody tr")
     assert len(lines) == len(convolutions) == int(soup.select_one("[name=count] [selected]").text)
@@ -161,9 +182,13 @@ def test_the_normalized_entry_in_the_file_is_the_companions():
         means = [*values.mean((1, 2, 3)), *values.mean((0, 1, 2))]
         cells = soup.select(f'[data-show="{name}"] td')
         assert [cell.text for cell in cells] == [number(mean) for mean in means]
-    shares = np.array([["shares" in cell.get("class", []) for cell in line.select("td")]
-                       for line in soup.select(".block tbody tr")])
-    assert shares.sum() == 48 and shares[:, 4 * c:4 * c + 4].all()
+    shares = np.array(
+        [
+            ["shares" in cell.get("class", []) for cell in line.select("td")]
+            for line in soup.select(".block tbody tr")
+        ]
+    )
+    assert shares.sum() == 48 and shares[:, 4 * c : 4 * c + 4].all()
 
 
 # In a browser: both explorers, and each of them twice.
@@ -172,10 +197,12 @@ def test_the_normalized_entry_in_the_file_is_the_companions():
 @pytest.fixture(scope="module")
 def visit(browser, tmp_path_factory):
     file = tmp_path_factory.mktemp("explorers") / "page.html"
-    file.write_text('<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers</title>'
-                    "<body><main><h1>Explorers</h1>"
-                    + "".join(f"<div>{read(name)}</div>" for name in FILES for _ in range(2))
-                    + "</main></body></html>")
+    file.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers</title>'
+        "<body><main><h1>Explorers</h1>"
+        + "".join(f"<div>{read(name)}</div>" for name in FILES for _ in range(2))
+        + "</main></body></html>"
+    )
     visit = Visit(browser, file, viewport={"width": 800, "height": 900})
     yield visit
     assert visit.outside == [] and visit.errors == []
@@ -239,11 +266,14 @@ def edges(model, entry):
 def test_receptive_fields_are_the_companions(field, stack):
     for size in [32, 33, 64]:
         model = stacked(stack, size)
-        said = field.evaluate("""(root, [stack, size]) => ({
+        said = field.evaluate(
+            """(root, [stack, size]) => ({
             sides: root.explorer.sides(stack, size), field: root.explorer.field(stack),
             step: root.explorer.step(stack), overlap: root.explorer.overlap(stack),
             spans: [...Array(40).keys()].map(i => root.explorer.span(stack, i, i)),
-        })""", [stack, size])
+        })""",
+            [stack, size],
+        )
         if model is None:
             assert said["sides"][-1] == 0
             continue
@@ -252,7 +282,7 @@ def test_receptive_fields_are_the_companions(field, stack):
         shared = set(range(rows[0][0], rows[0][1] + 1)) & set(range(rows[1][0], rows[1][1] + 1))
         assert said["field"] == receptive_field(model)[0]
         assert said["step"] == rows[1][0] - rows[0][0] and said["overlap"] == len(shared)
-        assert said["spans"][:len(rows)] == rows[:40]
+        assert said["spans"][: len(rows)] == rows[:40]
         layers = model.layers[2::2]
         assert said["sides"] == [layer.output.shape[1] for layer in layers]
 
@@ -281,8 +311,11 @@ def test_the_arrow_keys_move_the_unit_and_its_patch(field):
     assert attributes(field, ".one") == [17, 14, 1, 1]
     assert attributes(field, ".patch") == [113, 89, 70, 70]
     assert attributes(field, ".next") == [121, 89, 70, 70]
-    assert field.locator("[data-show=entry]").inner_text().startswith(
-        "Entry [14, 17] sees rows 89 to 158 and columns 113 to 182: its whole patch")
+    assert (
+        field.locator("[data-show=entry]")
+        .inner_text()
+        .startswith("Entry [14, 17] sees rows 89 to 158 and columns 113 to 182: its whole patch")
+    )
     press(field, ".map", "End")
     assert attributes(field, ".next")[0] < attributes(field, ".patch")[0]  # no entry to its right
 
@@ -294,10 +327,14 @@ def test_a_patch_that_reaches_into_the_padding_is_shown_and_said(field):
     assert field.locator("[data-show=entry]").inner_text() == (
         f"Entry [0, 0] sees rows 0 to {last} and columns 0 to {last}: of its patch of {square(70)} "
         f"pixels it misses {-first} rows above and {-first} columns to the left, which lie in the "
-        f"padding.")
+        f"padding."
+    )
     assert attributes(field, ".patch") == [first, first, 70, 70]
-    assert field.locator(".outside").get_attribute("d").endswith(f"M0 0h{last + 1}v{last + 1}"
-                                                                 f"h-{last + 1}z")
+    assert (
+        field.locator(".outside")
+        .get_attribute("d")
+        .endswith(f"M0 0h{last + 1}v{last + 1}h-{last + 1}z")
+    )
     x, y, side, _ = map(int, field.locator(".picture").get_attribute("viewBox").split())
     assert x <= first and y <= first and side >= 256 - 2 * first
 
@@ -309,16 +346,24 @@ def test_what_lies_beyond_the_other_edges_is_said_too(field):
     assert field.locator("[data-show=entry]").inner_text() == (
         f"Entry [29, 29] sees rows {first} to 255 and columns {first} to 255: of its patch of "
         f"{square(70)} pixels it misses {last - 255} rows below and {last - 255} columns to the "
-        f"right, which lie in the padding.")
+        f"right, which lie in the padding."
+    )
     field.locator("[name=count]").select_option("1")
     for name, value in [("Kernel", "3"), ("Stride", "1"), ("Padding", "1")]:
         field.get_by_label(f"{name} of convolution 1").select_option(value)
-    for row, above, column, beside in [("PageDown", "below", "End", "to the right"),
-                                       ("PageUp", "above", "Home", "to the left")]:
+    for row, above, column, beside in [
+        ("PageDown", "below", "End", "to the right"),
+        ("PageUp", "above", "Home", "to the left"),
+    ]:
         press(field, ".map", row, column)
-        assert field.locator("[data-show=entry]").inner_text().endswith(
-            f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column {beside}, "
-            "which lie in the padding.")
+        assert (
+            field.locator("[data-show=entry]")
+            .inner_text()
+            .endswith(
+                f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column {beside}, "
+                "which lie in the padding."
+            )
+        )
 
 
 def test_a_patch_of_padding_alone_is_called_that(field):
@@ -349,15 +394,17 @@ def test_a_stack_that_does_not_fit_is_explained_and_can_be_left(field):
     assert not field.locator(".result").is_visible()
     assert field.locator(".problem").inner_text() == (
         "Convolution 6 does not fit: its kernel spans 4 pixels, its padded input only 3. "
-        "Take fewer layers or a larger picture.")
+        "Take fewer layers or a larger picture."
+    )
     field.locator("[name=size]").select_option("256")
     assert field.locator(".result").is_visible() and not field.locator(".problem").is_visible()
 
 
 def test_a_pointer_and_the_sliders_select_a_unit_too(field):
     area = field.locator(".map").bounding_box()
-    field.locator(".map").click(position={"x": area["width"] * 3.5 / 30,
-                                          "y": area["height"] * 20.5 / 30})
+    field.locator(".map").click(
+        position={"x": area["width"] * 3.5 / 30, "y": area["height"] * 20.5 / 30}
+    )
     assert attributes(field, ".one") == [3, 20, 1, 1]
     press(field, "[name=row]", "ArrowLeft")
     assert attributes(field, ".one") == [3, 19, 1, 1]
@@ -371,17 +418,25 @@ def test_normalized_entries_are_the_companions(axes, kind, groups):
         "(root, [x, kind, groups]) => [root.explorer.normalize(x, kind, groups), "
         "x.map((maps, n) => maps.map(row => row.map(entry => entry.map((_, c) => "
         "root.explorer.statistics(x, kind, groups)[root.explorer.key(kind, groups, 4, n, c)]))))]",
-        [x.tolist(), kind, groups])
+        [x.tolist(), kind, groups],
+    )
     np.testing.assert_allclose(after, expected, atol=1e-5)
     mean = np.vectorize(lambda of: of["mean"])(found)
     variance = np.vectorize(lambda of: of["variance"])(found)
     np.testing.assert_allclose((x - mean) / np.sqrt(variance + 1e-5), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind, groups, count, size", [
-    ("batch", 2, 4, 48), ("instance", 2, 12, 16), ("layer", 2, 3, 64),
-    ("group", 1, 3, 64), ("group", 2, 6, 32), ("group", 4, 12, 16),
-])
+@pytest.mark.parametrize(
+    "kind, groups, count, size",
+    [
+        ("batch", 2, 4, 48),
+        ("instance", 2, 12, 16),
+        ("layer", 2, 3, 64),
+        ("group", 1, 3, 64),
+        ("group", 2, 6, 32),
+        ("group", 4, 12, 16),
+    ],
+)
 def test_the_marked_entries_share_one_mean(axes, kind, groups, count, size):
     axes.get_by_label(kind, exact=True).check()
     assert axes.locator("[name=groups]").is_disabled() == (kind != "group")
@@ -397,15 +452,19 @@ def test_the_marked_entries_share_one_mean(axes, kind, groups, count, size):
     assert [show("index"), show("count"), show("size")] == ["2, 2, 0, 3", str(count), str(size)]
     assert f": {count} means" in show("group") and f"each over {size} entries" in show("group")
     marked = axes.locator(".block tbody td").evaluate_all(
-        "cells => cells.map(cell => cell.classList.contains('shares'))")
+        "cells => cells.map(cell => cell.classList.contains('shares'))"
+    )
     marked = np.reshape(marked, (3, 4, 4, 4)).transpose(0, 1, 3, 2)
     assert marked.sum() == size and marked[index]
     assert show("mean") == number(x[marked].mean()) and show("variance") == number(x[marked].var())
     after = companions(kind, groups, x)
     assert show("before") == f"{x[index]:.0f}" and show("after") == number(after[index])
     left = [np.ptp(after.mean(others)) > 0.01 for others in [(1, 2, 3), (0, 1, 2)]]
-    opening = {(True, False): "The channels no longer", (False, True): "The pictures no longer",
-               (False, False): "Neither pictures nor channels"}
+    opening = {
+        (True, False): "The channels no longer",
+        (False, True): "The pictures no longer",
+        (False, False): "Neither pictures nor channels",
+    }
     assert show("left").startswith(opening[tuple(left)] + " differ")
     # Those and no others: changing any of them, and nothing else, changes the selected entry.
     for other in [(0, 0, 0, 0), (2, 0, 0, 2), (2, 1, 1, 3), (1, 2, 0, 3), (2, 3, 3, 0)]:
@@ -419,8 +478,11 @@ def test_a_click_selects_an_entry_and_only_one_is_in_the_tab_order(axes):
     axes.locator(".block tbody tr").nth(5).locator("td").nth(0).click()
     assert axes.locator("[data-show=index]").inner_text() == "1, 1, 0, 0"
     assert axes.locator("td[tabindex='0']").count() == 1
-    assert axes.locator("td:focus").get_attribute("aria-label").startswith(
-        "0, picture 1, channel 0, row 1, column 0")
+    assert (
+        axes.locator("td:focus")
+        .get_attribute("aria-label")
+        .startswith("0, picture 1, channel 0, row 1, column 0")
+    )
     press(axes, "td[tabindex='0']", *["ArrowLeft"] * 3, *["ArrowUp"] * 9)
     assert axes.locator("[data-show=index]").inner_text() == "0, 0, 0, 0"
 
@@ -461,7 +523,8 @@ def test_two_copies_on_a_page_are_independent(page, name, root):
 def test_an_explorer_that_jupyter_adds_to_a_page_starts_and_leaves_others_alone(page, name, root):
     press(page.locator(root).first, "[tabindex='0']", "ArrowUp")
     # Scripts that come as innerHTML do not run: Jupyter puts in copies, which do.
-    page.evaluate("""html => {
+    page.evaluate(
+        """html => {
         const output = document.createElement("div");
         output.innerHTML = html;
         for (const script of output.querySelectorAll("script")) {
@@ -470,11 +533,14 @@ def test_an_explorer_that_jupyter_adds_to_a_page_starts_and_leaves_others_alone(
             script.replaceWith(copy);
         }
         document.querySelector("main").append(output);
-    }""", read(name))
+    }""",
+        read(name),
+    )
     assert page.locator(root).count() == 3
     press(page.locator(root).last, "[tabindex='0']", "ArrowUp")
-    first, second, third = [state(explorer.evaluate("root => root.outerHTML"))
-                            for explorer in page.locator(root).all()]
+    first, second, third = [
+        state(explorer.evaluate("root => root.outerHTML")) for explorer in page.locator(root).all()
+    ]
     assert first == third != second == state(read(name))
 
 
@@ -484,15 +550,20 @@ def test_the_digits_can_be_read(visit, page, theme):
     visit.turn(theme)
     for cell in ["td.shares", "td:not(.shares)"]:
         colours = page.locator(f".explorer-axes tbody {cell}").first.evaluate(
-            "cell => [getComputedStyle(cell).color, getComputedStyle(cell).backgroundColor]")
+            "cell => [getComputedStyle(cell).color, getComputedStyle(cell).backgroundColor]"
+        )
         dark, light = sorted(luminance(colour) for colour in colours)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, colours
 
 
 def luminance(colour):
     """Relative luminance of "rgb(r, g, b)" as WCAG 2 defines it."""
-    channels = np.array([int(value) for value in re.fullmatch(
-        r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]) / 255
+    channels = (
+        np.array(
+            [int(value) for value in re.fullmatch(r"rgb\((\d+), (\d+), (\d+)\)", colour).groups()]
+        )
+        / 255
+    )
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]
 

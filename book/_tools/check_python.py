@@ -2,6 +2,7 @@
 
 Runs before anything is installed, under whatever Python there is: no library, no new syntax.
 """
+
 import re
 import sys
 

@@ -2,6 +2,7 @@
 
 The kernel starts in the notebook's own folder, as Jupyter, Colab and nbval do.
 """
+
 import re
 import sys
 import time
@@ -20,8 +21,12 @@ def execute(path):
     """Run one notebook and store it; a cell that fails leaves the file as it was."""
     notebook = read(path)
     client = NotebookClient(
-        notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", record_timing=False,
-        store_widget_state=False, resources={"metadata": {"path": str(path.parent)}},
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
     )
     where = "before its first cell"
 
@@ -33,11 +38,14 @@ def execute(path):
     try:
         client.execute()
     except CellExecutionError as error:
-        raise SystemExit(f"{path.name} failed {where}\n{error.ename}: {error.evalue}\n"
-                         "The file was left as it was.") from None
+        raise SystemExit(
+            f"{path.name} failed {where}\n{error.ename}: {error.evalue}\n"
+            "The file was left as it was."
+        ) from None
     except (CellTimeoutError, DeadKernelError) as error:
-        raise SystemExit(f"{path.name} failed {where}\n{error}\n"
-                         "The file was left as it was.") from None
+        raise SystemExit(
+            f"{path.name} failed {where}\n{error}\nThe file was left as it was."
+        ) from None
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = without_import_log(cell.outputs)
@@ -60,8 +68,11 @@ def main(names):
             raise SystemExit(f"There is no chapter {path.stem}. Chapters: {known}")
         start = time.monotonic()
         changed = execute(path)
-        print(f"{path.stem}: {time.monotonic() - start:.0f} s, "
-              f"{'outputs changed' if changed else 'unchanged'}", flush=True)
+        print(
+            f"{path.stem}: {time.monotonic() - start:.0f} s, "
+            f"{'outputs changed' if changed else 'unchanged'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ A solution is collapsed in one of two ways, both of which also work in Colab and
 An output that changes from run to run carries the tag nbval-ignore-output; a cell that is meant
 to fail, raises-exception.
 """
+
 import re
 import sys
 
@@ -60,8 +61,10 @@ def file_problems(path, notebook):
 def first_cell_problems(notebook, url):
     cell = first_cell(notebook)
     if cell is None or cell.source != FIRST_CELL.format(url=url):
-        return ["the first code cell is not the book's Colab cell: "
-                f"copy it from another chapter, then make repository URL={url}"]
+        return [
+            "the first code cell is not the book's Colab cell: "
+            f"copy it from another chapter, then make repository URL={url}"
+        ]
     if "hide-input" not in cell.metadata.get("tags", []):
         return ["the Colab cell lacks the tag hide-input"]
     return []
@@ -104,8 +107,11 @@ def markdown_problems(cell):
 
 def headings(source):
     tokens = MARKDOWN.parse(source)
-    return [(int(tag.tag[1]), text.content) for tag, text in zip(tokens, tokens[1:])
-            if tag.type == "heading_open"]
+    return [
+        (int(tag.tag[1]), text.content)
+        for tag, text in zip(tokens, tokens[1:])
+        if tag.type == "heading_open"
+    ]
 
 
 def sections(cells):
@@ -159,27 +165,38 @@ def exercise_problems(cells):
                 if exercises and re.search(r"<details>\s*<summary>Solution", text):
                     exercises[-1][1] = True
                     if "</summary>\n\n" not in text or "\n\n</details>" not in text:
-                        found.append("a solution needs blank lines inside <details>, "
-                                     "or its Markdown is shown raw")
+                        found.append(
+                            "a solution needs blank lines inside <details>, "
+                            "or its Markdown is shown raw"
+                        )
         elif "hide-cell" not in cell.metadata.get("tags", []):
-            found.append("a code cell among the exercises is not collapsed: tag it hide-cell "
-                         "and begin it with # @title Solution")
+            found.append(
+                "a code cell among the exercises is not collapsed: tag it hide-cell "
+                "and begin it with # @title Solution"
+            )
         elif exercises:
             exercises[-1][1] = True
     names = [name.partition(":")[0] for name, _ in exercises]
     if names != EXERCISES:
-        found.append("needs the exercises ### Warm-up: ..., ### Core: ... and ### Stretch: ..., "
-                     f"not {names}")
-    return found + [f"the exercise {name!r} has no collapsed solution"
-                    for name, solved in exercises if not solved]
+        found.append(
+            f"needs the exercises ### Warm-up: ..., ### Core: ... and ### Stretch: ..., not {names}"
+        )
+    return found + [
+        f"the exercise {name!r} has no collapsed solution"
+        for name, solved in exercises
+        if not solved
+    ]
 
 
 def main():
     url, chapters = address(), pages(".ipynb")
     found = [problem for path in chapters for problem in problems(path, url)]
     listed = {path.resolve() for path in chapters}
-    found += [f"{path.name}: is not in _toc.yml" for path in sorted((ROOT / "book").glob("*.ipynb"))
-              if path.resolve() not in listed]
+    found += [
+        f"{path.name}: is not in _toc.yml"
+        for path in sorted((ROOT / "book").glob("*.ipynb"))
+        if path.resolve() not in listed
+    ]
     if found:
         sys.exit("\n".join(found))
     print(f"{len(chapters)} notebooks are in order")

@@ -1,4 +1,5 @@
 """What the book's tools share: where the pages are, and how a notebook is read and written."""
+
 import os
 from pathlib import Path
 
@@ -32,11 +33,13 @@ def as_text(notebook):
     """The notebook's file, byte for byte: the metadata that authors mean and nothing of editors."""
     notebook = nbformat.from_dict(notebook)
     keep = {key: notebook.metadata[key] for key in ["accelerator"] if key in notebook.metadata}
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-        **keep,
-    })
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            **keep,
+        }
+    )
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})

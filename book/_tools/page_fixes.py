@@ -1,4 +1,5 @@
 """Sphinx extension: two repairs of what Jupyter Book 1 makes of a page."""
+
 from myst_nb.core.render import NbElementRenderer
 
 
@@ -22,7 +23,8 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     """Thebe runs code on an outside server. The book does not use it, but its script is put into
     every page, twice, so that the browser reports an error."""
     context["script_files"] = [
-        script for script in context["script_files"]
+        script
+        for script in context["script_files"]
         if "thebe" not in str(script) + str(getattr(script, "attributes", ""))
     ]
 

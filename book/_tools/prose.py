@@ -6,6 +6,7 @@ rounded as the prose rounds it, in a code cell or an output of the same chapter,
 book/facts.yml. Numbers in the section References, in addresses, in names (pix2pix, conv4_2,
 VGG-19, 0x1F600), years in brackets and places in papers ("Section 3.3") are not looked at.
 """
+
 import importlib
 import pkgutil
 import re
@@ -23,7 +24,8 @@ MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin)
 MODULES = {module.name for module in pkgutil.iter_modules(companion.__path__)}
 DOTTED = re.compile(r"(?<![\w./-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 FILE_ENDINGS = {"py", "ipynb", "keras", "h5", "onnx", "tflite", "npz", "png", "svg", "md", "yml"}
-TOKEN = re.compile(r"""
+TOKEN = re.compile(
+    r"""
     https?://\S+ | arXiv:\S+ | 0[xX][0-9a-fA-F]+ | U\+[0-9a-fA-F]+      # addresses
   | (?:Section|Figure|Table|Equation|Appendix)s?\s+\d[\d.]*             # places in papers
   | (?<=[(,.\s])(?:19|20)\d\d(?=[)\];])                                 # years: (2017)
@@ -31,7 +33,9 @@ TOKEN = re.compile(r"""
   | \d+(?:\.\d+){2,}                                                    # versions: 2.21.0
   | (?P<number>(?:\d{1,3}(?:[,_\u202f\u00a0]\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)
     (?:\s+(?P<scale>thousand|million|billion)\b)?
-    """, re.VERBOSE)
+    """,
+    re.VERBOSE,
+)
 SCALES = {None: 1, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 
@@ -89,8 +93,11 @@ def inline_pieces(block):
     kinds = {"code_inline": "code", "math_inline": "formula", "math_inline_double": "formula"}
     found = [(kinds[token.type], token.content) for token in block.children if token.type in kinds]
     marks = {"softbreak": " ", "hardbreak": " ", "link_close": "]", "text": "", "text_special": ""}
-    words = [marks.get(token.type, " ` ") or token.content for token in block.children
-             if not token.type.endswith("_open")]
+    words = [
+        marks.get(token.type, " ` ") or token.content
+        for token in block.children
+        if not token.type.endswith("_open")
+    ]
     return [("words", "".join(words)), *found]
 
 
@@ -128,8 +135,10 @@ def name_problems(parts):
     for kind, text in parts:
         for dotted in DOTTED.findall(text.replace("companion/", "companion.")):
             if (kind == "code" or dotted.startswith("companion.")) and missing_name(dotted):
-                yield (f"names {dotted}, which the package does not have "
-                       "(a name of Keras is written in full: keras.layers.Conv2D)")
+                yield (
+                    f"names {dotted}, which the package does not have "
+                    "(a name of Keras is written in full: keras.layers.Conv2D)"
+                )
 
 
 def output_text(output):
@@ -142,8 +151,11 @@ def chapter(path):
     if path.suffix == ".md":
         return pieces(path.read_text()), set()
     cells = read(path).cells
-    shown = [cell.source + "\n" + "\n".join(map(output_text, cell.outputs))
-             for cell in cells if cell.cell_type == "code"]
+    shown = [
+        cell.source + "\n" + "\n".join(map(output_text, cell.outputs))
+        for cell in cells
+        if cell.cell_type == "code"
+    ]
     words = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     return pieces(words), values("\n".join(shown))
 
@@ -166,13 +178,20 @@ def problems(paths, facts, bibliography):
                     found.append(
                         f"{path.name}: prints {number[0]}, which no cell or output of the chapter "
                         f"shows: {' '.join(text.split())[:100]!r}. Compute it in the chapter, or "
-                        "cite it in book/facts.yml" + (
+                        "cite it in book/facts.yml"
+                        + (
                             f" (a fact with this value is for {', '.join(sorted(elsewhere))})"
-                            if elsewhere else ""))
+                            if elsewhere
+                            else ""
+                        )
+                    )
     for fact in facts:
         name, source = f"facts.yml: {fact['value']}", fact["citation"]
-        found += [f"{name} is not used in {where}: remove it there"
-                  for where in fact["where"] if (str(fact["value"]), where) not in used]
+        found += [
+            f"{name} is not used in {where}: remove it there"
+            for where in fact["where"]
+            if (str(fact["value"]), where) not in used
+        ]
         if " " not in source and source not in bibliography:
             found.append(f"{name} cites {source}, which references.bib does not have")
     return found

@@ -1,4 +1,5 @@
 """Copy the README's picture out of the training chapter; `make execute` does it at its end."""
+
 import base64
 
 from notebooks import BOOK, read

@@ -2,6 +2,7 @@
 
 The address stands in _config.yml; the first code cell of every chapter repeats it for Colab.
 """
+
 import re
 import sys
 
@@ -26,16 +27,20 @@ def first_cell(notebook):
 def point_to(url, root=ROOT, book=BOOK):
     """Write the address everywhere; the files that changed."""
     if not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", url):
-        raise SystemExit(f"{url!r} is not the https address of a repository. "
-                         "Use: make repository URL=https://github.com/you/your-fork")
+        raise SystemExit(
+            f"{url!r} is not the https address of a repository. "
+            "Use: make repository URL=https://github.com/you/your-fork"
+        )
     url = url.removesuffix(".git")
     config = root / "_config.yml"
     text = config.read_text()
     notebooks = {path: read(path) for path in sorted(book.glob("*.ipynb"))}
     for path, notebook in notebooks.items():
         if "google.colab" not in getattr(first_cell(notebook), "source", ""):
-            raise SystemExit(f"{path.name} does not begin with the book's Colab cell; "
-                             "copy it from another chapter first. Nothing was changed.")
+            raise SystemExit(
+                f"{path.name} does not begin with the book's Colab cell; "
+                "copy it from another chapter first. Nothing was changed."
+            )
     changed = []
     pointed = re.sub(r"(?m)^(repository:\n(?: .*\n)*?  url *: *)\S+", lambda m: m[1] + url, text)
     if pointed != text:
