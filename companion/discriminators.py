@@ -2,7 +2,7 @@
 
 import keras
 
-from companion.layers import initializer, normalization
+from companion.layers import _whole_number, initializer, normalization
 
 
 def patchgan(size=256, channels=3, conditional=False, layers=3, filters=64, norm="instance"):
@@ -18,8 +18,11 @@ def patchgan(size=256, channels=3, conditional=False, layers=3, filters=64, norm
 
     Output (N, rows, columns, 1): one logit per patch, positive for "real". With the default three
     layers a 256x256 picture gives 30x30 patches of 70x70 pixels.
-    Raises ValueError for a size too small for the layers or not divisible.
+    Raises ValueError for a size too small for the layers or not divisible, and for other arguments
+    that make no network.
     """
+    size, channels = _whole_number("size", size), _whole_number("channels", channels)
+    layers, filters = _whole_number("layers", layers, least=0), _whole_number("filters", filters)
     if size % 2**layers or (layers and size < 2 ** (layers + 2)):
         raise ValueError(
             f"A PatchGAN with {layers} layers of stride 2 needs a size that is a multiple of "

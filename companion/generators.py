@@ -1,9 +1,11 @@
 """The two generators: pix2pix's U-Net and CycleGAN's ResNet."""
 
+import numbers
+
 import keras
 from keras import layers
 
-from companion.layers import ReflectionPadding2D, initializer, normalization
+from companion.layers import ReflectionPadding2D, _whole_number, initializer, normalization
 
 
 def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="transpose"):
@@ -18,8 +20,13 @@ def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="
     upsample: "transpose" for transposed convolutions, "resize" for nearest-neighbour + convolution
 
     Input and output (N, size, size, channels), float32 in [-1, 1].
-    Raises ValueError for a size that cannot be halved down to one pixel.
+    Raises ValueError for a size that cannot be halved down to one pixel, and for other arguments
+    that make no network.
     """
+    size, channels = _whole_number("size", size), _whole_number("channels", channels)
+    filters = _whole_number("filters", filters)
+    if not isinstance(dropout, numbers.Real) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be a rate from 0 to less than 1, not {dropout!r}.")
     if size < 8 or size & (size - 1):
         raise ValueError(
             f"The U-Net halves its pictures down to one pixel, so size must be a power of two "
@@ -51,7 +58,7 @@ def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="
         x = layers.Concatenate()([skips.pop(), x])
     x = layers.ReLU()(x)
     x = double(x, channels, 4, upsample, use_bias=True)
-    return keras.Model(image, layers.Activation("tanh")(x), name="unet")
+    return keras.Model(image, layers.Activation("tanh", dtype="float32")(x), name="unet")
 
 
 def resnet(size=256, channels=3, filters=64, blocks=9, norm="instance", upsample="transpose"):
@@ -63,8 +70,11 @@ def resnet(size=256, channels=3, filters=64, blocks=9, norm="instance", upsample
     norm, upsample: as for `unet`
 
     Input and output (N, size, size, channels), float32 in [-1, 1].
-    Raises ValueError for a size that is not a multiple of 4.
+    Raises ValueError for a size that is not a multiple of 4, and for other arguments that make no
+    network.
     """
+    size, channels = _whole_number("size", size), _whole_number("channels", channels)
+    filters, blocks = _whole_number("filters", filters), _whole_number("blocks", blocks, least=0)
     if size < 8 or size % 4:
         raise ValueError(
             f"The ResNet halves its pictures twice, so size must be a multiple of 4 from 8 on, "
@@ -98,11 +108,18 @@ def resnet(size=256, channels=3, filters=64, blocks=9, norm="instance", upsample
         x = layers.ReLU()(normalization(norm)(x))
 
     x = conv(ReflectionPadding2D(3)(x), channels, 7, use_bias=True)
-    return keras.Model(image, layers.Activation("tanh")(x), name="resnet")
+    return keras.Model(image, layers.Activation("tanh", dtype="float32")(x), name="resnet")
 
 
 def double(x, width, kernel_size, upsample, use_bias):
-    """Double height and width of the map x and give it `width` channels."""
+    """Return the map x, (N, H, W, C), twice as large: (N, 2 * H, 2 * W, width).
+
+    kernel_size: 4 (pix2pix) or 3 (CycleGAN); with "resize" it is 3
+    upsample:    "transpose" for a transposed convolution of stride 2, "resize" for
+                 nearest-neighbour + convolution (Odena, Dumoulin and Olah 2016: no checkerboards)
+
+    Raises ValueError for any other upsample.
+    """
     options = {"use_bias": use_bias, "kernel_initializer": initializer()}
     if upsample == "resize":
         return layers.Conv2D(width, 3, padding="same", **options)(layers.UpSampling2D(2)(x))

@@ -1,5 +1,7 @@
 """The layers every network of the book is made of."""
 
+import numbers
+
 import keras
 
 
@@ -46,14 +48,21 @@ class ReflectionPadding2D(keras.layers.Layer):
     """Continue the picture beyond its edges by its mirror image, without repeating the edge.
 
     (N, H, W, C) becomes (N, H + 2 * padding, W + 2 * padding, C); H and W must exceed the padding.
+
+    Raises ValueError where they do not, and for a padding that is no whole number.
     """
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        self.padding = padding
+        self.padding = _whole_number("padding", padding, least=0)
 
     def call(self, x):
         p = self.padding
+        if any(side is not None and side <= p for side in x.shape[1:3]):
+            raise ValueError(
+                f"A padding of {p} mirrors {p} pixels beside the edge, but the maps have the shape "
+                f"{tuple(x.shape)}: use larger pictures or less padding."
+            )
         return keras.ops.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], mode="reflect")
 
     def get_config(self):
@@ -67,7 +76,8 @@ class WeightNormalization(keras.layers.Wrapper):
     layer: a Conv2D or Dense layer; its own kernel becomes v, and g starts as ||v||, so that the
            wrapped layer starts as it would have without
 
-    Input and output as of the layer. Raises ValueError for any other layer.
+    Input and output as of the layer. A kernel of zeros has no direction and stays one of zeros
+    until it is trained. Raises ValueError for any other layer.
     Source: Salimans and Kingma 2016, equation 2, without their data-dependent start (section 3).
     """
 
@@ -76,17 +86,28 @@ class WeightNormalization(keras.layers.Wrapper):
             raise ValueError(f"WeightNormalization wraps a Conv2D or a Dense layer, not {layer}.")
         super().__init__(layer, **kwargs)
 
-    def length(self):
+    def _length(self):
         v = self.layer.kernel
-        return keras.ops.norm(keras.ops.reshape(v, (-1, v.shape[-1])), axis=0)
+        squares = keras.ops.sum(keras.ops.square(keras.ops.reshape(v, (-1, v.shape[-1]))), axis=0)
+        return keras.ops.sqrt(keras.ops.maximum(squares, 1e-12))  # never 0: it divides
 
     def build(self, input_shape):
         super().build(input_shape)
         channels = self.layer.kernel.shape[-1]
-        self.g = self.add_weight((channels,), lambda shape, dtype: self.length(), name="g")
+        self.g = self.add_weight((channels,), lambda shape, dtype: self._length(), name="g")
 
     def call(self, x):
         v = self.layer.kernel
         # Inside this scope the layer finds another value where its kernel is.
-        with keras.StatelessScope([(v, self.g * v / self.length())]):
+        with keras.StatelessScope([(v, self.g * v / self._length())]):
             return self.layer(x)
+
+
+def _whole_number(name, value, least=1):
+    """Return a number of pixels, channels or layers as int; it comes from a reader's argument.
+
+    Raises ValueError for a fraction, even 64.0, for True and for less than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}, not {value!r}.")
+    return int(value)

@@ -11,35 +11,37 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from companion.layers import ReflectionPadding2D, WeightNormalization
+from companion.layers import ReflectionPadding2D, WeightNormalization, _whole_number
 
 # Dense works on the last axis alone: on a map (N, H, W, C) it is a 1x1 convolution.
-POINTWISE = (
+_POINTWISE = (
     *(layers.Activation, layers.ReLU, layers.LeakyReLU, layers.Dense, layers.Dropout),
     *(layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization),
     *(layers.Add, layers.Identity),
 )
-WHOLE = (layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+_WHOLE = (layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+_POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
+_WRAPPERS = (WeightNormalization, layers.SpectralNormalization)
 
 
 def receptive_field(model):
     """Return (height, width) of the receptive field, by arithmetic on the layers' settings.
 
     From the output backwards, r pixels behind a convolution come from (r - 1) * stride + kernel
-    pixels before it; where branches meet, the field is the smallest that holds theirs. It may be
-    larger than the picture and then reaches into its padding; behind a Flatten or a global pooling
-    it is the whole picture.
+    pixels before it, and likewise for a pooling; where branches meet, the field is the smallest
+    that holds theirs. It may be larger than the picture and then reaches into its padding; behind
+    a Flatten or a global pooling it is the whole picture.
 
     It is the convolutions' field: instance, group and layer normalization count as if they left
     pixels alone, although their mean and variance see the whole map. Those of a batch norm are
     fixed at inference.
 
-    Raises ValueError for layers other than the companion's, and for models it cannot follow.
+    Raises ValueError for layers it knows no arithmetic for, and for models it cannot follow.
     Source: Araujo, Norris and Sim 2019, "Computing Receptive Fields of Convolutional Neural
     Networks", Distill.
     """
-    output = single_output(model)
-    return tuple(extent(model, output, axis) for axis in (1, 2))
+    output = _single_output(model)
+    return tuple(_extent(model, output, axis) for axis in (1, 2))
 
 
 def measured_receptive_field(model, pictures=4):
@@ -53,7 +55,8 @@ def measured_receptive_field(model, pictures=4):
 
     Raises ValueError for models with several outputs or pictures of any size.
     """
-    output = single_output(model)
+    pictures = _whole_number("pictures", pictures)
+    output = _single_output(model)
     rng = np.random.default_rng(0)
     shapes = [(pictures, *x.shape[1:]) for x in model.inputs]
     noise = [tf.constant(rng.normal(size=shape), "float32") for shape in shapes]
@@ -68,7 +71,7 @@ def measured_receptive_field(model, pictures=4):
     return tuple(int(line[-1] - line[0]) + 1 if line.size else 0 for line in lines)
 
 
-def single_output(model):
+def _single_output(model):
     """Return the model's output; refuse models without exactly one, and pictures of any size."""
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) != 1:
@@ -82,16 +85,16 @@ def single_output(model):
     return outputs[0]
 
 
-def extent(model, output, axis):
+def _extent(model, output, axis):
     """Return the receptive field's height (axis 1) or width (axis 2)."""
     middle = output.shape[axis] // 2 if output.ndim == 4 else 0
     needed = {id(output): (middle, middle)}  # the first and the last row needed of each map
     for layer in reversed(model.layers):
         if isinstance(layer, layers.InputLayer) or id(layer.output) not in needed:
             continue
-        if isinstance(layer, WHOLE):
+        if isinstance(layer, _WHOLE):
             return model.inputs[0].shape[axis]
-        first, last = behind(layer, *needed.pop(id(layer.output)), axis)
+        first, last = _behind(layer, *needed.pop(id(layer.output)), axis)
         for x in keras.tree.flatten(layer.input):
             other_first, other_last = needed.get(id(x), (first, last))
             needed[id(x)] = min(first, other_first), max(last, other_last)
@@ -103,19 +106,19 @@ def extent(model, output, axis):
     return max(last for _, last in needed.values()) - min(first for first, _ in needed.values()) + 1
 
 
-def behind(layer, first, last, axis):
+def _behind(layer, first, last, axis):
     """Return the first and the last row of its input from which a layer makes two of its rows."""
     side = axis - 1
-    inner = layer.layer if isinstance(layer, WeightNormalization) else layer
-    if isinstance(inner, POINTWISE):
+    inner = layer.layer if isinstance(layer, _WRAPPERS) else layer
+    if isinstance(inner, _POINTWISE):
         return first, last
     if isinstance(inner, layers.Concatenate) and inner.axis in (-1, 3):
         return first, last
-    if isinstance(inner, layers.Conv2D):
-        stride, kernel, before = window(inner, layer.input.shape[axis], side)
+    if isinstance(inner, (layers.Conv2D, *_POOLING)):
+        stride, kernel, before = _window(inner, layer.input.shape[axis], side)
         return first * stride - before, last * stride - before + kernel - 1
     if isinstance(inner, layers.Conv2DTranspose):  # the same, with input and output exchanged
-        stride, kernel, before = window(inner, layer.output.shape[axis], side)
+        stride, kernel, before = _window(inner, layer.output.shape[axis], side)
         return -((kernel - 1 - before - first) // stride), (last + before) // stride
     if isinstance(inner, layers.UpSampling2D) and inner.interpolation == "nearest":
         return first // inner.size[side], last // inner.size[side]
@@ -131,10 +134,13 @@ def behind(layer, first, last, axis):
     )
 
 
-def window(layer, size, side):
-    """Return a convolution's stride, the pixels its kernel spans and those padded before a map."""
+def _window(layer, size, side):
+    """Return a layer's stride, the pixels its kernel spans and those padded before a map."""
     stride = layer.strides[side]
-    kernel = (layer.kernel_size[side] - 1) * layer.dilation_rate[side] + 1
+    if isinstance(layer, _POOLING):
+        kernel = layer.pool_size[side]
+    else:
+        kernel = (layer.kernel_size[side] - 1) * layer.dilation_rate[side] + 1
     if layer.padding == "valid":
         return stride, kernel, 0
     padding = (size - 1) // stride * stride + kernel - size  # both sides; the odd one goes behind

@@ -59,3 +59,19 @@ def test_scores_are_logits():
 def test_sizes_that_leave_no_patch_are_refused(size, layers):
     with pytest.raises(ValueError, match=f"multiple of {2**layers}.*not {size}"):
         patchgan(size, layers=layers)
+
+
+@pytest.mark.parametrize("value", [-1, 2.0, "2", None, True, np.float32(2)])
+@pytest.mark.parametrize("name", ["size", "channels", "filters", "layers"])
+def test_what_counts_nothing_is_refused(name, value):
+    least = 0 if name == "layers" else 1
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number, at least {least}, not "):
+        patchgan(**{"size": 32, "filters": 1, name: value})
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers():
+    whole = map(np.int64, (32, 3, 2, 4))
+    size, channels, layers, filters = whole
+    model = patchgan(size, channels, layers=layers, filters=filters)
+    assert model.count_params() == patchgan(32, layers=2, filters=4).count_params()
+    model.to_json()

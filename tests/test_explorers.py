@@ -16,7 +16,7 @@ from test_browser import COLOURS, OPTIONS, Visit
 from companion import plots
 from companion.discriminators import patchgan
 from companion.layers import normalization
-from companion.receptive_field import behind, receptive_field
+from companion.receptive_field import _behind, receptive_field
 
 FOLDER = notebooks.ROOT / "companion" / "explorers"
 FILES = {"receptive_field": ".explorer-field", "axes": ".explorer-axes"}
@@ -258,7 +258,7 @@ def edges(model, entry):
     """The first and the last row of the picture that an entry's patch spans; the padding counts."""
     first = last = entry
     for layer in reversed(model.layers[1:]):
-        first, last = behind(layer, first, last, 1)
+        first, last = _behind(layer, first, last, 1)
     return [first, last]
 
 

@@ -107,7 +107,7 @@ def test_resnet_leaves_pixels_where_they_are():
     np.testing.assert_allclose(model(picture), np.tanh(picture), atol=1e-6)
 
 
-@pytest.mark.parametrize("size", [0, 4, 48, 100, 255])
+@pytest.mark.parametrize("size", [1, 4, 48, 100, 255])
 def test_unet_refuses_sizes_it_cannot_halve(size):
     with pytest.raises(ValueError, match=f"power of two.*not {size}"):
         unet(size)
@@ -125,3 +125,35 @@ def test_unknown_names_are_refused(factory):
         factory(size=16, filters=2, upsample="nearest")
     with pytest.raises(ValueError, match="norm is .bacth.; choose"):
         factory(size=16, filters=2, norm="bacth")
+
+
+@pytest.mark.parametrize("value", [0, -1, 64.0, "64", None, True, np.float32(64), [64]])
+@pytest.mark.parametrize("name", ["size", "channels", "filters"])
+@pytest.mark.parametrize("factory", [unet, resnet])
+def test_what_counts_no_pixels_or_channels_is_refused(factory, name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number, at least 1, not "):
+        factory(**{"size": 16, "filters": 1, name: value})
+
+
+@pytest.mark.parametrize("blocks", [-1, 1.0, True])
+def test_resnet_refuses_what_counts_no_blocks(blocks):
+    with pytest.raises(
+        ValueError, match=f"blocks must be a whole number, at least 0, not {blocks}"
+    ):
+        resnet(16, filters=1, blocks=blocks)
+
+
+@pytest.mark.parametrize("dropout", [1, 1.5, -0.1, "0.5", float("nan"), None])
+def test_unet_refuses_a_dropout_that_is_no_rate(dropout):
+    with pytest.raises(ValueError, match=f"dropout must be a rate .* less than 1, not .?{dropout}"):
+        unet(16, filters=1, dropout=dropout)
+
+
+@pytest.mark.parametrize("factory", [unet, resnet])
+def test_numpy_s_whole_numbers_are_whole_numbers(factory):
+    options = {} if factory is unet else {"blocks": np.int32(1)}
+    model = factory(np.int64(16), channels=np.uint8(1), filters=np.uint8(40), **options)
+    plain = factory(16, channels=1, filters=40, **options)
+    assert model.count_params() == plain.count_params()
+    assert keras.Model.from_config(model.get_config()).output_shape == (None, 16, 16, 1)
+    model.to_json()

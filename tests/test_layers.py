@@ -79,6 +79,24 @@ def test_reflection_padding_mirrors_without_repeating_the_edge():
     np.testing.assert_array_equal(padded[0, 0, :, 0], [2, 1, 0, 1, 2, 3, 2, 1])
 
 
+def test_reflection_padding_is_saved(tmp_path):
+    picture = keras.Input((5, 5, 64))
+    model = keras.Model(picture, ReflectionPadding2D(np.int64(3), name="mirror")(picture))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.get_layer("mirror").padding == 3
+    np.testing.assert_array_equal(loaded(MAPS), model(MAPS))
+
+
+def test_reflection_padding_refuses_what_it_cannot_mirror():
+    with pytest.raises(ValueError, match="A padding of 5 mirrors 5 pixels.*5, 5, 64"):
+        ReflectionPadding2D(5)(MAPS)
+    assert ReflectionPadding2D(4)(MAPS).shape == (2, 13, 13, 64)
+    for padding in [-1, 1.0, True, None]:
+        with pytest.raises(ValueError, match=f"padding must be a whole number.*not {padding}"):
+            ReflectionPadding2D(padding)
+
+
 def test_initializers_are_small_and_differ_from_layer_to_layer():
     first, second = (np.array(initializer()((64, 64))) for _ in range(2))
     assert abs(first.std() - 0.02) < 0.002
@@ -113,6 +131,17 @@ def test_weight_normalization_trains_and_is_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(MAPS), model(MAPS), rtol=1e-5, atol=1e-5)
+
+
+def test_weight_normalization_of_a_zero_kernel_is_zero_and_can_be_trained():
+    layer = WeightNormalization(keras.layers.Dense(2, kernel_initializer="zeros"))
+    np.testing.assert_array_equal(layer(MAPS), np.zeros((2, 5, 5, 2)))
+    picture = keras.Input((5, 5, 64))
+    model = keras.Model(picture, layer(picture))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    model.fit(MAPS, np.ones((2, 5, 5, 2)), epochs=2, shuffle=False, verbose=0)
+    kernel = layer.layer.kernel.numpy()
+    assert np.isfinite(model(MAPS)).all() and np.abs(kernel).max() > 0
 
 
 def test_weight_normalization_refuses_other_layers():

@@ -76,10 +76,26 @@ def test_large_fields_reach_into_the_padding():
         network(layers.ZeroPadding2D(((3, 0), (0, 2))), layers.Conv2D(1, 2, 3), size=(30, 21)),
         network(layers.Conv2D(1, 5), layers.Cropping2D(((1, 2), (0, 1))), layers.Conv2D(1, 3, 2)),
         network(WeightNormalization(layers.Conv2D(1, 4, 2, "same")), layers.Dense(1)),
+        network(layers.SpectralNormalization(layers.Conv2D(1, (4, 3), 2)), layers.Conv2D(1, 3)),
+        network(layers.Conv2D(1, 3), layers.AveragePooling2D((2, 3)), layers.Conv2D(1, 2)),
+        network(layers.AveragePooling2D(4, (3, 1), "same"), layers.Conv2D(1, (2, 3), 2)),
     ],
 )
 def test_arithmetic_and_measurement_agree(model):
     assert receptive_field(model) == measured_receptive_field(model)
+
+
+@pytest.mark.parametrize("pooling", [layers.MaxPooling2D((3, 2), 2), layers.MaxPooling2D(4)])
+def test_a_max_pooling_sees_the_pixels_among_which_it_chooses(pooling):
+    model = network(layers.Conv2D(1, 2), pooling, layers.Conv2D(1, (2, 1)))
+    # A gradient passes only through the largest: with enough pictures, each is one sometime.
+    assert receptive_field(model) == measured_receptive_field(model, pictures=200)
+
+
+@pytest.mark.parametrize("pictures", [0, 1.5, None])
+def test_without_pictures_nothing_can_be_measured(pictures):
+    with pytest.raises(ValueError, match=f"pictures must be a whole number.*not {pictures}"):
+        measured_receptive_field(network(layers.Conv2D(1, 3)), pictures)
 
 
 def test_branches_are_united_where_they_lie():
