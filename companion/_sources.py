@@ -1,5 +1,6 @@
 """What the sources of pictures share: the form of a data set, the cache, a progress bar."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -55,19 +56,24 @@ def cache_folder():
     return folder
 
 
-def cached(name, make):
-    """Return the arrays that make() returns in a dict, from the cache once they were made."""
+def cached(name, keys, make):
+    """Return the arrays that make() returns, kept under these keys in the cache after that."""
     path = cache_folder() / f"{name}.npz"
-    try:
-        with np.load(path) as stored:
-            return dict(stored)
-    except Exception:  # missing, cut short, damaged: whatever it is, making it again cures it
-        arrays = make()
+    # Missing, cut short, damaged: whatever is wrong with the file, making it again cures it.
+    with contextlib.suppress(Exception), np.load(path) as stored:
+        return [stored[key] for key in keys]
+    arrays = make()
     # Written aside, then renamed in one step: an interruption leaves no half file behind.
     with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-        np.savez_compressed(f"{aside}/{path.name}", **arrays)
+        np.savez_compressed(f"{aside}/{path.name}", **dict(zip(keys, arrays)))
         os.replace(f"{aside}/{path.name}", path)
     return arrays
+
+
+def check_size(size):
+    """Raise ValueError for a side of pictures that is not a whole number of pixels."""
+    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"size is {size!r}; pass the side in pixels, a whole number from 1 on.")
 
 
 def progress(items, label, **options):

