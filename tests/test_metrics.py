@@ -8,9 +8,9 @@ TARGET = RNG.uniform(-1, 1, (3, 16, 16, 3)).astype("float32")
 OFF = np.clip(TARGET + np.array([0.0, 0.1, 0.5])[:, None, None, None], -1, 1).astype("float32")
 
 
-def test_error_is_one_number_per_picture():
+def test_mean_absolute_error_is_one_number_per_picture():
     np.testing.assert_allclose(
-        metrics.error(TARGET, OFF), np.abs(TARGET - OFF).mean((1, 2, 3)), rtol=1e-6
+        metrics.mean_absolute_error(TARGET, OFF), np.abs(TARGET - OFF).mean((1, 2, 3)), rtol=1e-6
     )
 
 
@@ -33,7 +33,7 @@ def test_ssim_agrees_with_its_definition_on_flat_pictures():
     assert metrics.ssim(dark, light) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("metric", [metrics.error, metrics.psnr, metrics.ssim])
+@pytest.mark.parametrize("metric", [metrics.mean_absolute_error, metrics.psnr, metrics.ssim])
 def test_bad_pictures_are_refused(metric):
     with pytest.raises(ValueError, match=r"\(3, 16, 16, 3\).*\(2, 16, 16, 3\)"):
         metric(TARGET, OFF[:2])
@@ -41,3 +41,19 @@ def test_bad_pictures_are_refused(metric):
         metric(TARGET, np.full_like(TARGET, 255))
     with pytest.raises(ValueError, match="target holds values"):
         metric(np.full_like(TARGET, np.nan), OFF)
+
+
+@pytest.mark.parametrize(
+    "metric", [metrics.mean_absolute_error, metrics.psnr, metrics.ssim], ids=lambda m: m.__name__
+)
+def test_a_single_picture_is_refused(metric):
+    with pytest.raises(ValueError, match=r"\(N, H, W, C\), not \(16, 16, 3\): .* picture\[None\]"):
+        metric(TARGET[0], OFF[0])
+
+
+@pytest.mark.parametrize("height, width", [(10, 16), (16, 10)])
+def test_ssim_refuses_pictures_smaller_than_its_window(height, width):
+    with pytest.raises(
+        ValueError, match=f"11x11 pixels, .* shape .3, {height}, {width}, 3. do not"
+    ):
+        metrics.ssim(TARGET[:, :height, :width], OFF[:, :height, :width])

