@@ -4,20 +4,17 @@ VENV = .venv
 INSIDE = $(VENV)/bin/python
 # Touched only after a complete install: an interrupted one starts again at the next make.
 INSTALLED = $(VENV)/installed
+# An environment names its own folder in many places: in a moved checkout, a new one is made.
+MOVED := $(shell test ! -e $(VENV)/pyvenv.cfg || \
+	grep -qF '$(abspath $(VENV))' $(VENV)/pyvenv.cfg || echo moved)
 MATHJAX = book/_static/mathjax
 PAGE = _build/html/index.html
 
-# Read by TensorFlow when a kernel starts, so a notebook cannot set them for itself:
-#   TF_CPP_MIN_LOG_LEVEL=3     no log lines among the outputs but those of the import (execute.py)
-#   TF_ENABLE_ONEDNN_OPTS=1    the same CPU kernels on every platform's build, not its default
-#   TF_DETERMINISTIC_OPS=1     the same seed gives the same numbers, also on a GPU
-# Another processor adds in another order, and training makes other networks of that. To see whether
-# a chapter's compared outputs survive it: make test ONEDNN_MAX_CPU_ISA=AVX2
-execute test reference: export TF_CPP_MIN_LOG_LEVEL = 3
-execute test reference: export TF_ENABLE_ONEDNN_OPTS = 1
-execute test: export TF_DETERMINISTIC_OPS = 1
+# As book/_tools/determinism.py sets them for tests and chapters. Its third switch would slow a GPU.
+reference bench record: export TF_CPP_MIN_LOG_LEVEL = 3
+reference bench record: export TF_ENABLE_ONEDNN_OPTS = 1
 
-.PHONY: help book test execute reference serve lint clean lock repository
+.PHONY: help book test matrix execute record bench reference serve lint clean lock repository moved
 .DELETE_ON_ERROR:
 
 help:  ## list what make can do here
@@ -33,9 +30,19 @@ test: book  ## run the tests, then every notebook against its stored outputs
 	$(INSIDE) -m pytest
 	$(INSIDE) -m pytest --nbval book
 
+matrix: $(INSTALLED)  ## run the unit tests on every Python found here and as on Colab (needs uv)
+	@command -v uv > /dev/null || { echo 'make matrix needs uv: https://docs.astral.sh/uv'; exit 1; }
+	$(INSIDE) book/_tools/matrix.py $(if $(QUICK),--quick)
+
 execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTER=train_pix2pix
 	$(INSIDE) book/_tools/execute.py $(CHAPTER)
 	$(INSIDE) book/_tools/readme_picture.py
+
+record: $(INSTALLED)  ## train again what a chapter shows and store it: RUN=name; alone, list the names
+	$(INSIDE) -m companion.recorded $(RUN)
+
+bench: $(INSTALLED)  ## measure how fast training steps are here
+	$(INSIDE) book/_tools/bench.py
 
 # uv does not read pip's settings. Where those name a folder with a CPU build of PyTorch, use that;
 # elsewhere uv takes the package index's, which on Linux is the CUDA build of some gigabytes.
@@ -51,6 +58,7 @@ serve: book  ## build the book and show it at http://localhost:8000
 
 lint: $(INSTALLED)  ## check code style, spelling and the notebooks' hygiene
 	$(INSIDE) -m ruff check .
+	$(INSIDE) -m ruff format --check .
 	$(INSIDE) -m codespell_lib .
 	$(INSIDE) book/_tools/hygiene.py
 
@@ -66,22 +74,25 @@ lock:  ## compile requirements.txt anew from pyproject.toml (needs uv)
 repository: $(INSTALLED)  ## point the book and its notebooks at your fork: URL=https://github.com/you/fork
 	$(INSIDE) book/_tools/repository.py '$(URL)'
 
-$(INSTALLED): requirements.txt pyproject.toml
+$(INSTALLED): requirements.txt pyproject.toml $(MOVED)
 	@rm -f $@
 	@command -v $(PYTHON) > /dev/null || \
 		{ echo 'There is no $(PYTHON) here. Name your Python: make book PYTHON=python3.12'; exit 1; }
 	@$(PYTHON) book/_tools/check_python.py
-	@$(INSIDE) -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@test -z '$(MOVED)' && $(INSIDE) -m pip --version > /dev/null 2>&1 || \
+		$(PYTHON) -m venv --clear $(VENV)
 	$(INSIDE) -m pip install --quiet --require-hashes -r requirements.txt
 	PYTHONWARNINGS=ignore $(INSIDE) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 # The part of MathJax that the pages need, from the installed package, so that they work offline.
 # input/tex/extensions: what MathJax loads when a formula says \boldsymbol, \color or \cancel.
+# Copied aside and renamed, so that half a copy never counts as one.
+$(MATHJAX): aside = _build/mathjax
 $(MATHJAX): $(INSTALLED)
-	@rm -rf $@ && mkdir -p $@/output/chtml/fonts $@/input/tex
+	@rm -rf $@ $(aside) && mkdir -p $(@D) $(aside)/output/chtml/fonts $(aside)/input/tex
 	@from=$$($(INSIDE) -c 'import mathjax; print(mathjax.__path__[0])')/static/mathjax/es5 && \
-		cp $$from/tex-mml-chtml.js $@ && \
-		cp -R $$from/output/chtml/fonts/woff-v2 $@/output/chtml/fonts && \
-		cp -R $$from/input/tex/extensions $@/input/tex
-	@touch $@
+		cp $$from/tex-mml-chtml.js $(aside) && \
+		cp -R $$from/output/chtml/fonts/woff-v2 $(aside)/output/chtml/fonts && \
+		cp -R $$from/input/tex/extensions $(aside)/input/tex
+	@mv $(aside) $@

@@ -73,4 +73,4 @@ def explorer(name):
     if name not in files:
         raise ValueError(f"There is no explorer {name!r}; choose one of {sorted(files)}.")
     text = f"Explorer {name!r}: it works on the book's page and in a notebook's output."
-    display({"text/html": files[name].read_text("utf-8"), "text/plain": text}, raw=True)
+    display({"text/html": files[name].read_text(encoding="utf-8"), "text/plain": text}, raw=True)

@@ -34,7 +34,7 @@ def pages():
 
 def loads(page):
     """Addresses, local ones too, that a browser loads by itself with this page."""
-    soup = BeautifulSoup(page.read_text(), "html.parser")
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     for tag in soup.find_all(True):
         if tag.get("src"):
             yield tag["src"]
@@ -62,7 +62,7 @@ def outside(folder):
     found += [
         f"{sheet.name} loads {address}"
         for sheet in sorted(folder.rglob("*.css"))
-        for address in IN_CSS.findall(sheet.read_text())
+        for address in IN_CSS.findall(sheet.read_text(encoding="utf-8"))
     ]
     return found
 
@@ -84,7 +84,7 @@ def test_formulas_are_set_by_the_books_own_mathjax():
     assert (mathjax / "tex-mml-chtml.js").stat().st_size > 1_000_000
     assert len(list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))) > 20
     for page in pages():
-        soup = BeautifulSoup(page.read_text(), "html.parser")
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
         if soup.select(".math"):
             sources = [script["src"] for script in soup.select("script[src]")]
             assert any("mathjax/tex-mml-chtml.js" in source for source in sources), page.name
@@ -92,7 +92,7 @@ def test_formulas_are_set_by_the_books_own_mathjax():
 
 def test_no_page_runs_thebe_whose_script_fails():
     for page in pages():
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         assert "THEBE_JS_URL" not in text and "sphinx-thebe.js" not in text, page.name
 
 
@@ -104,7 +104,7 @@ def test_every_page_of_the_book_was_built():
 
 def test_every_picture_says_what_to_see():
     for page in pages():
-        soup = BeautifulSoup(page.read_text(), "html.parser")
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
         for image in soup.select("article img"):
             assert image.get("alt", "").strip(), f"{page.name}: {image}"
 
@@ -114,7 +114,9 @@ def test_alt_texts_of_outputs_reach_the_page():
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
         shown = {
             image.get("alt")
-            for image in BeautifulSoup(page.read_text(), "html.parser").select("article img")
+            for image in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
+                "article img"
+            )
         }
         for cell in notebooks.read(path).cells:
             for output in cell.get("outputs", []):
@@ -127,7 +129,9 @@ def test_a_chapter_opens_in_colab():
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
         links = [
             link["href"]
-            for link in BeautifulSoup(page.read_text(), "html.parser").select("a[href*='colab']")
+            for link in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
+                "a[href*='colab']"
+            )
         ]
         assert any(link.endswith(f"/blob/main/book/{path.name}") for link in links), path.name
 
@@ -149,7 +153,7 @@ def test_a_chapter_opens_in_colab():
     ],
 )
 def test_what_comes_from_outside_is_found(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     [problem] = outside(tmp_path)
     assert problem.startswith(f"{name} loads ") and "//host/" in problem
 
@@ -165,5 +169,5 @@ def test_what_comes_from_outside_is_found(tmp_path, name, text):
     ],
 )
 def test_what_stays_inside_or_waits_for_a_click_passes(tmp_path, text):
-    (tmp_path / "a.html").write_text(text)
+    (tmp_path / "a.html").write_text(text, encoding="utf-8")
     assert outside(tmp_path) == []

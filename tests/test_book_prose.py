@@ -34,7 +34,7 @@ def test_the_book():
     [
         "The error is 0.117, or 0.1168 to be exact, at a size of 256.",
         "It has 54,414,979 parameters, 54.4 million, seeded with 1234: $54{,}414{,}979$.",
-        "Use `Conv2D(256, 3)` at 256x256 or 256×256 pixels; at most 2000 steps of 0.02, about 50 %.",
+        "Use `Conv2D(256, 3)` at 256x256 or 256×256 pixels; for 2000 steps of 0.02, about 50 %.",
         "`pix2pix` with `float32`, `conv4_2`, VGG-19, `0x1F600`, U+1F600, TensorFlow 2.21.0.",
         "See [Isola et al. (2017)](https://example.org/1611.07004), Section 3.32, (Mirza, 2014).",
         "{cite:p}`isola2017` and <img src='a.png' width='640' alt='12 34'>\n\n![45 cats](a-67.png)",

@@ -252,7 +252,10 @@ def test_an_intended_error_is_no_defect(tmp_path):
 
 def test_an_editors_metadata_is_a_defect(tmp_path):
     path = store(tmp_path, tidy_cells())
-    path.write_text(path.read_text().replace('"name": "python3"', '"name": "my-env"'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"name": "python3"', '"name": "my-env"'),
+        encoding="utf-8",
+    )
     assert hygiene.problems(path, URL) == [
         "chapter.ipynb: holds an editor's metadata: make execute CHAPTER=chapter"
     ]
@@ -277,7 +280,8 @@ def test_config_and_notebooks_name_one_address():
 @pytest.fixture
 def project(tmp_path):
     (tmp_path / "_config.yml").write_text(
-        f"title: A\nrepository:\n  # why\n  url: {URL}\n  branch: main\nother:\n  url: x\n"
+        f"title: A\nrepository:\n  # why\n  url: {URL}\n  branch: main\nother:\n  url: x\n",
+        encoding="utf-8",
     )
     (tmp_path / "book").mkdir()
     for name in ["a.ipynb", "b.ipynb"]:

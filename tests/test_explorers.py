@@ -11,7 +11,7 @@ import notebooks
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from test_browser import COLOURS, OPTIONS, Visit
+from visits import COLOURS, OPTIONS, Visit
 
 from companion import plots
 from companion.discriminators import patchgan
@@ -36,7 +36,7 @@ KINDS = [("batch", 2), ("instance", 2), ("layer", 2), ("group", 1), ("group", 2)
 
 
 def read(name):
-    return (FOLDER / f"{name}.html").read_text()
+    return (FOLDER / f"{name}.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -201,7 +201,8 @@ def visit(browser, tmp_path_factory):
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers</title>'
         "<body><main><h1>Explorers</h1>"
         + "".join(f"<div>{read(name)}</div>" for name in FILES for _ in range(2))
-        + "</main></body></html>"
+        + "</main></body></html>",
+        encoding="utf-8",
     )
     visit = Visit(browser, file, viewport={"width": 800, "height": 900})
     yield visit
@@ -360,8 +361,8 @@ def test_what_lies_beyond_the_other_edges_is_said_too(field):
             field.locator("[data-show=entry]")
             .inner_text()
             .endswith(
-                f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column {beside}, "
-                "which lie in the padding."
+                f": of its patch of {square(3)} pixels it misses 1 row {above} and 1 column "
+                f"{beside}, which lie in the padding."
             )
         )
 

@@ -3,10 +3,11 @@
 Runs before anything is installed, under whatever Python there is: no library, no new syntax.
 """
 
+import io
 import re
 import sys
 
-with open("pyproject.toml") as file:
+with io.open("pyproject.toml", encoding="utf-8") as file:  # noqa: UP020  Python 2 has no other
     bounds = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', file.read())
 oldest, beyond = int(bounds.group(1)), int(bounds.group(2))
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import determinism  # noqa: F401  the kernel inherits its switches
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from notebooks import BOOK, pages, read, write

@@ -53,7 +53,7 @@ def file_problems(path, notebook):
     size = path.stat().st_size
     if size > BYTES_PER_NOTEBOOK:
         return [f"has {size:,} bytes, more than {BYTES_PER_NOTEBOOK:,}: show smaller figures"]
-    if path.read_text() != as_text(notebook):
+    if path.read_text(encoding="utf-8") != as_text(notebook):
         return ["holds an editor's metadata: make execute CHAPTER=" + path.stem]
     return []
 

@@ -12,7 +12,7 @@ BOOK = ROOT / "book"
 
 def pages(suffix=""):
     """The files of the table of contents, in reading order; suffix ".ipynb" or ".md" selects."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     names = [toc["root"]]
     for part in toc.get("parts", []):
         names += [chapter["file"] for chapter in part["chapters"]]
@@ -66,9 +66,9 @@ def joined_streams(outputs):
 def write(path, notebook):
     """Replace the file in one step; leave it alone where nothing changed."""
     text = as_text(notebook)
-    if path.exists() and path.read_text() == text:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     half = path.with_suffix(".part")
-    half.write_text(text)
+    half.write_text(text, encoding="utf-8")
     os.replace(half, path)
     return True

@@ -149,7 +149,7 @@ def output_text(output):
 def chapter(path):
     """The Markdown pieces of a page and the values that its code and outputs show."""
     if path.suffix == ".md":
-        return pieces(path.read_text()), set()
+        return pieces(path.read_text(encoding="utf-8")), set()
     cells = read(path).cells
     shown = [
         cell.source + "\n" + "\n".join(map(output_text, cell.outputs))
@@ -198,7 +198,7 @@ def problems(paths, facts, bibliography):
 
 
 def facts():
-    return yaml.safe_load((BOOK / "facts.yml").read_text()) or []
+    return yaml.safe_load((BOOK / "facts.yml").read_text(encoding="utf-8")) or []
 
 
 def bibliography():
