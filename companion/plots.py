@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image, display
 
-from companion.data import denormalize
+from companion.pictures import denormalize
 
 
 def show(figure, alt):
@@ -20,7 +20,7 @@ def show(figure, alt):
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
-    display(Image(png.getvalue(), alt=alt))
+    display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 
 def pictures(rows, alt, titles=None, width=9.0):

@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from companion.callbacks import ImageMonitor, LinearDecay
+from companion.callbacks import ImageMonitor
+from companion.discriminators import patchgan
+from companion.generators import unet
+from companion.pix2pix import Pix2Pix
 
 SOURCE = np.linspace(-1, 1, 2 * 4 * 4 * 3, dtype="float32").reshape(2, 4, 4, 3)
 
@@ -54,16 +57,33 @@ def test_monitor_writes_strips_that_read_back(tmp_path):
     np.testing.assert_array_equal(strip, np.concatenate(monitor.snapshots[2], axis=1))
 
 
-def test_linear_decay_is_constant_then_falls_to_zero_and_stays_there():
-    rate = LinearDecay(2e-4, constant_steps=100, decay_steps=50)
-    steps = [0, 99, 100, 125, 150, 1000]
-    np.testing.assert_allclose(
-        [float(rate(step)) for step in steps], [2e-4, 2e-4, 2e-4, 1e-4, 0, 0], atol=1e-10
-    )
+def test_monitor_watches_pix2pix():
+    keras.utils.set_random_seed(0)
+    model = Pix2Pix(unet(8, filters=2), patchgan(8, conditional=True, layers=1, filters=2))
+    model.compile()
+    rng = np.random.default_rng(0)
+    source, target = rng.uniform(-1, 1, (2, 4, 8, 8, 3)).astype("float32")
+    monitor = ImageMonitor(source[:3])
+    model.fit(source, target, batch_size=2, epochs=2, verbose=0, callbacks=[monitor])
+    assert list(monitor.snapshots) == [1, 2]
+    now = np.rint((model.predict(source[:3], verbose=0) + 1) * 127.5)
+    np.testing.assert_allclose(monitor.snapshots[2], now, atol=1)
+    assert (monitor.snapshots[1] != monitor.snapshots[2]).any()
 
 
-def test_linear_decay_drives_an_optimizer_and_survives_saving():
-    adam = keras.optimizers.Adam(LinearDecay(1.0, constant_steps=0, decay_steps=4))
-    adam = keras.optimizers.Adam.from_config(adam.get_config())
-    adam.iterations.assign(3)
-    assert float(adam.learning_rate) == pytest.approx(0.25)
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((2, 4, 4, 3), "uint8"), 127.5 * SOURCE, np.nan * SOURCE]
+)
+def test_monitor_refuses_pictures_of_another_type_or_range(wrong):
+    with pytest.raises(ValueError, match=r"ImageMonitor wants float pictures in \[-1, 1\], not"):
+        ImageMonitor(wrong)
+
+
+def test_monitor_refuses_pictures_of_another_size_before_training():
+    model = Pix2Pix(unet(8, filters=2), patchgan(8, conditional=True, layers=1, filters=2))
+    model.compile()
+    pictures = np.zeros((1, 8, 8, 3), "float32")
+    before = [weight.numpy() for weight in model.weights]
+    with pytest.raises(ValueError, match=r"Pix2Pix wants pictures.*\(8, 8, 3\).*\(2, 4, 4, 3\)"):
+        model.fit(pictures, pictures, verbose=0, callbacks=[ImageMonitor(SOURCE)])
+    assert all((old == new.numpy()).all() for old, new in zip(before, model.weights))

@@ -40,7 +40,7 @@ def find(version):
     """The path of a Python of this version, or None. uv looks on the PATH; pyenv hides others."""
     hidden = glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin"))
     path = os.pathsep.join([os.environ["PATH"], *hidden])
-    command = ["uv", "python", "find", "--no-python-downloads", "--no-project", version]
+    command = ["uv", "python", "find", "--no-python-downloads", "--no-project", "--system", version]
     found = subprocess.run(
         command, env={**os.environ, "PATH": path}, capture_output=True, encoding="utf-8"
     )
@@ -71,7 +71,7 @@ def prepare(name, python):
     if name == "colab":
         run([*uv, "-r", ROOT / "tests" / "colab.txt"])
         run([inside, "-m", "pip", *colab_install(project)])
-        run([*uv, "nbformat", "pytest"])
+        run([*uv, "nbformat", "nbval", "pytest"])
     else:
         run([*uv, "--require-hashes", "-r", ROOT / "requirements.txt"])
         run([*uv, "--no-deps", project])
