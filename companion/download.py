@@ -42,18 +42,17 @@ def download(name):
         close = difflib.get_close_matches(name, SETS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"There is no data set {name!r}.{hint} Known are {', '.join(SETS)}.")
-    folder = cache_folder() / name
+    folder, archive = cache_folder() / name, cache_folder() / f"{name}.zip"
     if not folder.is_dir():
         try:
             with aside() as work:
-                archive = _download_archive(name)
+                _download_archive(name)
                 _extract(archive, work)
                 os.replace(Path(work, name), folder)  # all of it or nothing
         except OSError:
             if not folder.is_dir():  # or else another process was faster
                 raise
-        else:
-            archive.unlink(missing_ok=True)
+        archive.unlink(missing_ok=True)
     return folder
 
 
@@ -77,9 +76,7 @@ def _download_archive(name):
     level = logger.level
     logger.setLevel("WARNING")  # it announces each download on stderr
     try:  # pooch downloads aside, checks the SHA-256 and renames
-        path = pooch.retrieve(
-            url, f"sha256:{sha256}", f"{name}.zip", cache_folder(), downloader=fetch
-        )
+        pooch.retrieve(url, f"sha256:{sha256}", f"{name}.zip", cache_folder(), downloader=fetch)
     except (OSError, ValueError) as error:
         raise OSError(
             f"{name} could not be downloaded from {url}, and nothing was kept. Try again; if it "
@@ -87,7 +84,6 @@ def _download_archive(name):
         ) from None
     finally:
         logger.setLevel(level)
-    return Path(path)
 
 
 def _extract(archive, folder):

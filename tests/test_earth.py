@@ -55,6 +55,7 @@ def test_labels_are_painted_with_ten_brushes(pairs):
 def test_unpaired_training_sides_show_different_places(pairs):
     unpaired = data.earth(size=16, paired=False)
     n = len(unpaired.train.source)
+    assert len(unpaired.train.names) == n + len(unpaired.train.target)
     maps, pictures = area_of(unpaired.train.names[:n]), area_of(unpaired.train.names[n:])
     assert min(n, len(unpaired.train.target)) > 700 and not maps & pictures
     held_out = area_of(pairs.validation.names + pairs.test.names)
@@ -97,7 +98,7 @@ def test_every_size_shows_the_same_places(pairs):
 
 
 def test_unknown_sizes_and_sources_are_refused():
-    for size in [48, 8, 256, "64"]:
+    for size in [48, 8, 256, "64", 64.0, True]:
         with pytest.raises(ValueError, match="choose 16, 32, 64 or 128"):
             data.earth(size)
     with pytest.raises(ValueError, match='source is \'map\'; choose "labels" or "relief"'):
