@@ -1,10 +1,15 @@
 """The checker of the prose: on the book itself, on a chapter that lies and on an honest one."""
 
+import re
+
 import nbformat
 import notebooks
 import prose
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+# Chapters in which any cell supports a number, as long as their prose relies on it.
+CHAPTER_WIDE = {"normalization", "train_pix2pix", "unet", "unet_vs_resnet"}
 
 
 def chapter(folder, *words, name="unet.ipynb"):
@@ -25,8 +30,12 @@ def problems(folder, words, facts=(), name="unet.ipynb"):
 
 
 def test_the_book():
-    found = prose.problems(notebooks.pages(), prose.facts(), prose.bibliography())
+    pages, facts, bibliography = notebooks.pages(), prose.facts(), prose.bibliography()
+    found = prose.problems(pages, facts, bibliography, CHAPTER_WIDE)
     assert not found, "\n".join(found)
+    strict = prose.problems(pages, facts, bibliography)
+    needless = [name for name in CHAPTER_WIDE if f"{name}.ipynb: prints" not in "\n".join(strict)]
+    assert not needless, f"Every section supports its numbers: remove {needless} from CHAPTER_WIDE."
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,58 @@ def test_an_honest_chapter_passes(tmp_path, words):
 )
 def test_a_number_without_source_is_a_lie(tmp_path, words, lie):
     [problem] = problems(tmp_path, words)
-    assert f"unet.ipynb: prints {lie}, which no cell or output of the chapter shows" in problem
+    assert f"unet.ipynb: prints {lie}, which no cell or output of its section shows" in problem
+
+
+def shows(text):
+    cell = new_code_cell("print(value)")
+    cell.outputs = [new_output("stream", text=text)]
+    return cell
+
+
+def sectioned(folder, *cells):
+    """The problems of a chapter with these cells behind an opening that says 0.43 and shows 64."""
+    opening = [new_markdown_cell("# A title\n\nIt is 0.43."), shows("64")]
+    cells = [new_markdown_cell(x) if isinstance(x, str) else x for x in (*opening, *cells)]
+    path = folder / "unet.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return prose.problems([path], [], {"isola2017"})
+
+
+def lies(found):
+    return [re.search("prints (\\S+), which no cell or output of its section", x)[1] for x in found]
+
+
+def test_a_number_is_shown_in_its_own_section_or_among_the_settings(tmp_path):
+    first = ["## One\n\nIt is 0.43, not 0.87; pictures of 64 pixels.", shows("0.43")]
+    second = ["## Two\n\nIt is 0.87, not 0.43.", shows("0.87")]
+    assert lies(sectioned(tmp_path, *first, *second)) == ["0.87", "0.43"]
+
+
+def test_opening_summary_and_exercises_repeat_what_others_say(tmp_path):
+    body = ["## One\n\nIt is 0.43.", shows("0.434 0.87")]
+    summary = "## What you learned\n\nIt is 0.43, about 0.4, and 0.87."
+    exercises = ["## Exercises\n\nInstead of 0.43 and 0.87 you get 0.66.", shows("0.66")]
+    assert lies(sectioned(tmp_path, *body, summary, *exercises)) == ["0.87", "0.87"]
+
+
+def test_code_in_the_prose_may_use_any_cell_of_the_chapter(tmp_path):
+    body = ["## One\n\nCall `Conv2D(96, 3)`.", "## Two\n\n", shows("96")]
+    assert lies(sectioned(tmp_path, *body)) == ["0.43"]
+
+
+def test_html_shows_no_number(tmp_path):
+    cell = new_code_cell("explorer()")
+    cell.outputs = [
+        new_output("display_data", {"text/html": "<p>0.43 0.87</p>", "text/plain": "-"})
+    ]
+    assert lies(sectioned(tmp_path, cell, "So 0.87.")) == ["0.43", "0.87"]
+
+
+def test_a_chapter_can_be_checked_as_a_whole(tmp_path):
+    sectioned(tmp_path, "## One\n\nIt is 0.87 or 0.99.", "## Two", shows("0.87 0.43"))
+    [found] = prose.problems([tmp_path / "unet.ipynb"], [], {"isola2017"}, {"unet"})
+    assert lies([found]) == ["0.99"]
 
 
 @pytest.mark.parametrize(

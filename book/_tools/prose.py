@@ -2,16 +2,27 @@
 
 A name is a dotted one that begins with the package or one of its modules: `data.openmoji`,
 `companion.losses.l1`, `companion/data.py`. A number of two or more significant digits must occur,
-rounded as the prose rounds it, in a code cell or an output of the same chapter, or in
-book/facts.yml. Numbers in the section References, in addresses, in names (pix2pix, conv4_2,
-VGG-19, 0x1F600), years in brackets and places in papers ("Section 3.3") are not looked at.
+rounded as the prose rounds it, in one of these places:
+
+- a code cell or an output of the same section (## heading), where it can be looked up; an output of
+  HTML, such as an explorer, does not count
+- the first section with code, which holds the settings
+- book/facts.yml
+- for the opening, the exercises and sections without code, which repeat: the prose of the others,
+  as far as that has a source
+- for code in the prose, which names settings or proposes some: any cell or output of the chapter
+
+Numbers in the section References, in addresses, in names (pix2pix, conv4_2, VGG-19, 0x1F600), years
+in brackets and places in papers ("Section 3.3") are not looked at.
 """
 
 import importlib
 import pkgutil
 import re
 from decimal import Decimal
+from typing import NamedTuple
 
+import hygiene
 import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -141,50 +152,76 @@ def name_problems(parts):
                 )
 
 
+class Section(NamedTuple):
+    pieces: list  # of its Markdown
+    shown: set  # values in its code cells and their outputs
+    repeats: bool  # what other sections say
+
+
 def output_text(output):
-    data = output.get("data", {})
-    return output.get("text", "") + data.get("text/plain", "") + data.get("text/html", "")
+    return output.get("text", "") + output.get("data", {}).get("text/plain", "")
 
 
-def chapter(path):
-    """The Markdown pieces of a page and the values that its code and outputs show."""
+def sections(path):
     if path.suffix == ".md":
-        return pieces(path.read_text(encoding="utf-8")), set()
-    cells = read(path).cells
-    shown = [
-        cell.source + "\n" + "\n".join(map(output_text, cell.outputs))
-        for cell in cells
-        if cell.cell_type == "code"
+        return [Section(pieces(path.read_text(encoding="utf-8")), set(), False)]
+    found = []
+    for heading, parts in hygiene.sections(read(path).cells):
+        words = "\n\n".join(part for part in parts if isinstance(part, str))
+        cells = [part for part in parts if not isinstance(part, str)]
+        shown = [cell.source + "\n" + "\n".join(map(output_text, cell.outputs)) for cell in cells]
+        repeats = not cells or heading in ("", "Exercises")
+        found.append(Section(pieces(words), values("\n".join(shown)), repeats))
+    return found
+
+
+def statements(path, cited, chapter_wide):
+    """Triples (text, number, values that support it) of all numbers of a page's prose.
+
+    cited: values of the facts for this page; chapter_wide: any cell of the page supports a number
+    """
+    parts = sections(path)
+    everything = set().union(*(part.shown for part in parts))
+    settings = next((part.shown for part in parts if part.shown), set())
+    own = [everything if chapter_wide else part.shown | settings for part in parts]
+    found = [
+        (part.repeats, text, number, everything if kind == "code" else shown)
+        for part, shown in zip(parts, own)
+        for kind, text in part.pieces
+        for number in numbers(readable(kind, text))
+        if significant_digits(number[0]) >= 2
     ]
-    words = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return pieces(words), values("\n".join(shown))
+    said = {n[1] for _, _, n, shown in found if supported(n, shown | cited)}
+    return [(text, n, shown | said if repeats else shown) for repeats, text, n, shown in found]
 
 
-def problems(paths, facts, bibliography):
-    """What is wrong with the prose of these pages and with the list of facts, as lines of text."""
+def problems(paths, facts, bibliography, chapter_wide=()):
+    """What is wrong with the prose of these pages and with the list of facts, as lines of text.
+
+    chapter_wide: names of pages in which any cell supports a number, not only the section's
+    """
     found, used = [], set()
     for path in paths:
-        parts, shown = chapter(path)
+        parts = [piece for part in sections(path) for piece in part.pieces]
         found += [f"{path.name}: {problem}" for problem in name_problems(parts)]
-        for kind, text in parts:
-            for number in numbers(readable(kind, text)):
-                if significant_digits(number[0]) < 2:
-                    continue
-                fitting = [fact for fact in facts if supported(number, values(str(fact["value"])))]
-                here = [fact for fact in fitting if path.stem in fact["where"]]
-                used |= {(str(fact["value"]), path.stem) for fact in here}
-                if not here and not supported(number, shown):
-                    elsewhere = {name for fact in fitting for name in fact["where"]}
-                    found.append(
-                        f"{path.name}: prints {number[0]}, which no cell or output of the chapter "
-                        f"shows: {' '.join(text.split())[:100]!r}. Compute it in the chapter, or "
-                        "cite it in book/facts.yml"
-                        + (
-                            f" (a fact with this value is for {', '.join(sorted(elsewhere))})"
-                            if elsewhere
-                            else ""
-                        )
+        known = [(fact, values(str(fact["value"]))) for fact in facts]
+        cited = set().union(*(shown for fact, shown in known if path.stem in fact["where"]))
+        for text, number, shown in statements(path, cited, path.stem in chapter_wide):
+            fitting = [fact for fact, value in known if supported(number, value)]
+            here = [fact for fact in fitting if path.stem in fact["where"]]
+            used |= {(str(fact["value"]), path.stem) for fact in here}
+            if not here and not supported(number, shown):
+                elsewhere = {name for fact in fitting for name in fact["where"]}
+                found.append(
+                    f"{path.name}: prints {number[0]}, which no cell or output of its section "
+                    f"shows: {' '.join(text.split())[:100]!r}. Compute it there, say it where it "
+                    "is computed, or cite it in book/facts.yml"
+                    + (
+                        f" (a fact with this value is for {', '.join(sorted(elsewhere))})"
+                        if elsewhere
+                        else ""
                     )
+                )
     for fact in facts:
         name, source = f"facts.yml: {fact['value']}", fact["citation"]
         found += [
