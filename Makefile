@@ -41,7 +41,7 @@ execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTE
 record: $(INSTALLED)  ## train again what a chapter shows and store it: RUN=name; alone, list the names
 	$(INSIDE) -m companion.recorded $(RUN)
 
-bench: $(INSTALLED)  ## measure how fast training steps are here
+bench: $(INSTALLED)  ## measure how fast training steps are here, beside those of others
 	$(INSIDE) book/_tools/bench.py
 
 # uv does not read pip's settings. Where those name a folder with a CPU build of PyTorch, use that;
