@@ -12,10 +12,10 @@ from companion.translator import Translator, together
 class CycleGAN(Translator):
     """Translate between two kinds of pictures, a and b, after training without pairs.
 
-    generator_ab, generator_ba: (N, H, W, C) to (N, H, W, C), float32 in [-1, 1], a to b and b to
-                                a; see `companion.generators`
-    discriminator_a, discriminator_b: pictures to logits, is it a real a, a real b;
-                                `companion.discriminators.patchgan()`
+    generator_ab, generator_ba: (N, H, W, C) to (N, H, W, C), float32 in [-1, 1], a to b and b to a;
+                     `companion.generators`
+    discriminator_a, discriminator_b: pictures to logits, real a or not, real b or not;
+                     `companion.discriminators.patchgan()`
     cycle_weight:    weight of the cycle term (CycleGAN paper, section 4: 10)
     identity_weight: weight of the identity term, relative to cycle_weight (section 5.2: 0.5); 0
                      switches the term and its cost off
@@ -23,14 +23,15 @@ class CycleGAN(Translator):
     pool_size:       pictures in each discriminator's `ImagePool`; 0 switches it off
 
     `fit` takes batches (a, b), which need not be pairs, and reports the losses without their
-    weights, each the sum of both directions. `evaluate` reports the cycle and identity errors with
-    dropout off. `predict` translates a to b; `generator_ba.predict` translates b to a.
+    weights; discriminator, adversarial and identity are sums over both directions. `evaluate`
+    reports the errors of cycle and identity with dropout off. `predict` translates a to b,
+    `generator_ba.predict` b to a.
     Raises ValueError where the networks, or networks and pictures, do not fit together.
     """
 
     networks = "generator_ab", "generator_ba", "discriminator_a", "discriminator_b"
     settings = "cycle_weight", "identity_weight", "adversarial", "pool_size"
-    reports = "discriminator", "adversarial", "cycle", "identity"
+    reports = "discriminator", "adversarial", "cycle_a", "cycle_b", "identity"
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class CycleGAN(Translator):
         return self._report(a, discriminator=discriminator_loss, **terms)
 
     def generator_losses(self, a, b):
-        """Return both fakes and the three terms of the generators' loss."""
+        """Return both fakes and the terms of the generators' loss, without their weights."""
         if self.identity_weight:  # a picture that is a b already should pass generator_ab unchanged
             fake_b, same_b = together(self.generator_ab, a, b)
             fake_a, same_a = together(self.generator_ba, b, a)
@@ -85,16 +86,19 @@ class CycleGAN(Translator):
             identity = tf.constant(0.0)
         back_a = self.generator_ba(fake_b, training=True)
         back_b = self.generator_ab(fake_a, training=True)
-        cycle = losses.cycle(a, back_a) + losses.cycle(b, back_b)
-
         score_a = self.discriminator_a(fake_a, training=True)
         score_b = self.discriminator_b(fake_b, training=True)
-        adversarial = losses.adversarial(
-            score_b, real=True, kind=self.adversarial
-        ) + losses.adversarial(score_a, real=True, kind=self.adversarial)
-        return fake_a, fake_b, {"adversarial": adversarial, "cycle": cycle, "identity": identity}
+        terms = {
+            "adversarial": losses.adversarial(score_a, real=True, kind=self.adversarial)
+            + losses.adversarial(score_b, real=True, kind=self.adversarial),
+            "cycle_a": losses.cycle(a, back_a),
+            "cycle_b": losses.cycle(b, back_b),
+            "identity": identity,
+        }
+        return fake_a, fake_b, terms
 
-    def total_loss(self, adversarial, cycle, identity):
+    def total_loss(self, adversarial, cycle_a, cycle_b, identity):
+        cycle = cycle_a + cycle_b
         return adversarial + self.cycle_weight * (cycle + self.identity_weight * identity)
 
     def train_discriminators(self, a, b, fake_a, fake_b):
@@ -115,6 +119,10 @@ class CycleGAN(Translator):
     def test_step(self, data):
         a, b = self._pictures(data)
         fake_b, fake_a = self.generator_ab(a), self.generator_ba(b)
-        cycle = losses.l1(a, self.generator_ba(fake_b)) + losses.l1(b, self.generator_ab(fake_a))
-        identity = losses.l1(b, self.generator_ab(b)) + losses.l1(a, self.generator_ba(a))
-        return self._report(a, cycle=cycle, identity=identity)
+        return self._report(
+            a,
+            cycle_a=losses.cycle(a, self.generator_ba(fake_b)),
+            cycle_b=losses.cycle(b, self.generator_ab(fake_a)),
+            identity=losses.identity(b, self.generator_ab(b))
+            + losses.identity(a, self.generator_ba(a)),
+        )

@@ -3,6 +3,8 @@
 Optimizers, precision, distribution, metrics, checks of the input, saving and resuming.
 """
 
+import copy
+
 import keras
 import tensorflow as tf
 
@@ -134,10 +136,10 @@ class Translator(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name]) for name in cls.networks
-        }
-        return cls(**{**config, **networks})
+        config = copy.deepcopy(config)  # Keras takes it apart while it reads
+        for name in cls.networks:
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -152,7 +154,9 @@ class Translator(keras.Model):
 
     def compile_from_config(self, config):
         config = dict(config)
-        self.compile(*map(keras.saving.deserialize_keras_object, config.pop("optimizers")), **config)
+        self.compile(
+            *map(keras.saving.deserialize_keras_object, config.pop("optimizers")), **config
+        )
 
     def save_own_variables(self, store):
         for i, state in enumerate(self._random_states()):

@@ -37,10 +37,12 @@ def test_ssim_agrees_with_its_definition_on_flat_pictures():
 def test_bad_pictures_are_refused(metric):
     with pytest.raises(ValueError, match=r"\(3, 16, 16, 3\).*\(2, 16, 16, 3\)"):
         metric(TARGET, OFF[:2])
-    with pytest.raises(ValueError, match=r"output holds values from .* to 255.*\[-1, 1\]"):
+    with pytest.raises(ValueError, match=r"\(its output\) wants .* to 255"):
         metric(TARGET, np.full_like(TARGET, 255))
-    with pytest.raises(ValueError, match="target holds values"):
+    with pytest.raises(ValueError, match=r"\(its target\) wants float pictures in \[-1, 1\]"):
         metric(np.full_like(TARGET, np.nan), OFF)
+    with pytest.raises(ValueError, match=r"\(its target\) wants .* not uint8"):
+        metric(np.zeros(TARGET.shape, "uint8"), OFF)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,416 @@
+"""Long trainings, run once and kept: how each was made, and what came out.
+
+`load(name)` returns a trained network, `history(name)` its curves and numbers, `names()` lists
+them. `python -m companion.recorded NAME ...` trains again and stores anew; interrupted, it goes on
+from the last epoch when called again.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from companion import data, earth, metrics, optimizers
+from companion.cyclegan import CycleGAN
+from companion.discriminators import patchgan
+from companion.generators import resnet, unet
+from companion.pix2pix import Pix2Pix
+
+FOLDER = Path(__file__).parent / "recordings"
+EPOCH = 250  # steps; after each the held-out pictures are translated and the state is saved
+
+# Labels to satellite pictures. Instance norm and no dropout, resize + convolution against
+# hatching, a learning rate that falls to zero from the middle on.
+EARTH = {
+    "data": "earth",
+    "size": 64,
+    "generator": "unet",
+    "filters": 16,
+    "norm": "instance",
+    "discriminator_layers": 2,
+    "discriminator_filters": 16,
+    "conditional": True,
+    "adversarial": "least_squares",
+    "l1_weight": 30.0,
+    "learning_rate": 4e-4,
+    "batch_size": 8,
+    "steps": 4000,
+    "seeds": 3,
+}
+EMOJI = {**EARTH, "data": "openmoji", "steps": 6000}
+
+# One artist's emoji in the other's look, without pairs and, for comparison, with them.
+STYLES = {
+    "data": "emoji_styles",
+    "size": 64,
+    "generator": "resnet",
+    "filters": 20,
+    "blocks": 6,
+    "norm": "instance",
+    "discriminator_layers": 2,
+    "discriminator_filters": 32,
+    "weights": {"adversarial": 1.0, "cycle_a": 10.0, "cycle_b": 10.0, "identity": 5.0},
+    "learning_rate": 4e-4,
+    "batch_size": 1,
+    "steps": 5000,
+    "seeds": 3,
+}
+
+
+def _without(*terms):
+    return {**STYLES, "weights": {**STYLES["weights"], **dict.fromkeys(terms, 0.0)}}
+
+
+RECIPES = {
+    "earth": EARTH,
+    # What the loss is made of (pix2pix paper, table 1).
+    "earth_l1": {**EARTH, "adversarial": None},
+    "earth_l2": {**EARTH, "adversarial": None, "l1_weight": 0.0},
+    "earth_gan": {**EARTH, "conditional": False, "l1_weight": 0.0},
+    "earth_cgan": {**EARTH, "l1_weight": 0.0},
+    "earth_l1_gan": {**EARTH, "conditional": False},
+    # Side of the discriminator's patches (table 3); `earth` has 34, and 142 see the whole picture.
+    "earth_patch_1": {**EARTH, "discriminator_layers": 0},
+    "earth_patch_16": {**EARTH, "discriminator_layers": 1},
+    "earth_patch_70": {**EARTH, "discriminator_layers": 3},
+    "earth_patch_142": {**EARTH, "discriminator_layers": 4},
+    # The generator (table 2), its normalization, and larger pictures.
+    "earth_without_skips": {**EARTH, "generator": "encoder_decoder"},
+    "earth_resnet": {**EARTH, "generator": "resnet", "blocks": 6},
+    "earth_batch_norm": {**EARTH, "norm": "batch"},
+    "earth_no_norm": {**EARTH, "norm": "none"},
+    "earth_128": {**EARTH, "size": 128, "seeds": 1},
+    # Line drawings of emoji, where many colours are right.
+    "emoji": EMOJI,
+    "emoji_l1": {**EMOJI, "adversarial": None},
+    "emoji_l2": {**EMOJI, "adversarial": None, "l1_weight": 0.0},
+    # CycleGAN and what it does without each of its terms (CycleGAN paper, table 4).
+    "styles": STYLES,
+    "styles_no_cycle": _without("cycle_a", "cycle_b"),
+    "styles_no_identity": _without("identity"),
+    "styles_no_adversarial": _without("adversarial"),
+    "styles_forward_cycle": _without("cycle_b"),
+    "styles_pairs": {
+        **{key: value for key, value in STYLES.items() if key != "weights"},
+        "data": "emoji_styles_pairs",
+        "conditional": True,
+        "adversarial": "least_squares",
+        "l1_weight": 30.0,
+    },
+    # Names the brush of each pixel of a satellite picture, for the recognition score.
+    "earth_recognizer": {
+        "data": "earth",
+        "size": 64,
+        "filters": 16,
+        "learning_rate": 1e-3,
+        "batch_size": 16,
+        "steps": 2000,
+        "seeds": 1,
+    },
+}
+# Beside the generators, these keep their discriminators, for chapters that look into them.
+DISCRIMINATORS = ["earth", "earth_patch_1", "earth_patch_70", "emoji", "styles"]
+
+
+# What a reader calls.
+
+
+def names():
+    """Return the names of all recordings that there are."""
+    return [name for name in RECIPES if (FOLDER / f"{name}.json").exists()]
+
+
+def history(name):
+    """Return what is known of a recording, as a dict.
+
+    settings: as in `RECIPES`
+    curves:   for each seed {loss: values}, one value every `EPOCH` steps; those that begin with
+              val_ are measured on the validation pictures
+    held_out: {measure: one value for each seed}, on the test pictures at the end
+    minutes:  for each seed; and device and versions that it was made with
+
+    Raises ValueError for a name that is not in `names()`.
+    """
+    return json.loads(_file(name, "json").read_text(encoding="utf-8"))
+
+
+def load(name, network=None):
+    """Return a trained network of a recording, that of its first seed, as a `keras.Model`.
+
+    network: "generator" and "discriminator" of pix2pix; "generator_ab", "generator_ba",
+             "discriminator_a" and "discriminator_b" of CycleGAN; "recognizer". None for the one
+             that translates. Discriminators are kept of those in `DISCRIMINATORS`.
+
+    Raises ValueError for a recording or a network that there is not.
+    """
+    with np.load(_file(name, "npz")) as stored:
+        kept = list(dict.fromkeys(key.split("/")[0] for key in stored))
+        network = network or kept[0]
+        if network not in kept:
+            raise ValueError(f"{name} has no {network!r}; choose one of {', '.join(kept)}.")
+        weights = [stored[key].astype("float32") for key in stored if key.startswith(f"{network}/")]
+    model = build(RECIPES[name])[network]
+    model.set_weights(weights)
+    return model
+
+
+def _file(name, suffix):
+    path = FOLDER / f"{name}.{suffix}"
+    if not path.exists():
+        how = f"record it: make record RUN={name}" if name in RECIPES else ", ".join(names())
+        raise ValueError(f"There is no recording {name!r}: {how}.")
+    return path
+
+
+# How each is made: pictures, networks, training, numbers.
+
+
+def pictures(recipe):
+    """Return the Splits that a recipe trains on."""
+    if recipe["data"] == "emoji_styles_pairs":
+        return data.emoji_styles(recipe["size"], paired=True)
+    return getattr(data, recipe["data"])(recipe["size"])
+
+
+def build(recipe):
+    """Return the untrained networks of a recipe as {name: keras.Model}."""
+    size, filters = recipe["size"], recipe["filters"]
+    if "generator" not in recipe:
+        return {"recognizer": _recognizer(size, filters)}
+
+    def generator():
+        options = {"size": size, "filters": filters, "norm": recipe["norm"], "upsample": "resize"}
+        if recipe["generator"] == "resnet":
+            return resnet(blocks=recipe["blocks"], **options)
+        network = unet(dropout=0, **options)
+        return network if recipe["generator"] == "unet" else _without_skips(network)
+
+    def discriminator(conditional):
+        layers, norm = recipe["discriminator_layers"], recipe["norm"]
+        options = {"layers": layers, "filters": recipe["discriminator_filters"], "norm": norm}
+        return patchgan(size, conditional=conditional, **options)
+
+    if "weights" in recipe:
+        return {
+            "generator_ab": generator(),
+            "generator_ba": generator(),
+            "discriminator_a": discriminator(False),
+            "discriminator_b": discriminator(False),
+        }
+    if recipe["adversarial"] is None:
+        return {"generator": generator()}
+    judge = discriminator(recipe["conditional"])
+    if not recipe["conditional"]:  # takes the pair all the same, and looks at one of it
+        source = keras.Input(judge.input.shape[1:])
+        judge = keras.Model([source, judge.input], judge.output)
+    return {"generator": generator(), "discriminator": judge}
+
+
+def _without_skips(network):
+    """Return a U-Net whose decoder gets nothing but the map below."""
+
+    def copy(layer):
+        if isinstance(layer, keras.layers.Concatenate):
+            return keras.layers.Lambda(lambda maps: maps[1], name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    return keras.models.clone_model(network, clone_function=copy)
+
+
+def _recognizer(size, filters):
+    """Return a small segmentation network: pictures to logits of the ten brushes, per pixel."""
+
+    def conv(x, width, strides=1):
+        x = keras.layers.Conv2D(width, 3, strides, "same", use_bias=False)(x)
+        return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+
+    image = keras.Input((size, size, 3))
+    fine = conv(conv(image, filters), filters)
+    half = conv(conv(fine, 2 * filters, 2), 2 * filters)
+    x = conv(conv(half, 4 * filters, 2), 4 * filters)
+    for skip, width in [(half, 2 * filters), (fine, filters)]:
+        x = keras.layers.Concatenate()([skip, keras.layers.UpSampling2D(2)(x)])
+        x = conv(x, width)
+    return keras.Model(image, keras.layers.Conv2D(len(earth.PALETTE), 1)(x), name="recognizer")
+
+
+class _Weighted(CycleGAN):
+    """CycleGAN with a weight for each term, so that each can be left out."""
+
+    def __init__(self, *networks, weights):
+        super().__init__(*networks, identity_weight=weights["identity"])
+        self.weights_of_terms = weights
+
+    def total_loss(self, **terms):
+        return sum(self.weights_of_terms[name] * term for name, term in terms.items())
+
+
+def model_of(recipe, networks):
+    """Return a compiled model that trains these networks as the recipe says."""
+
+    def adam(beta_1=0.5):
+        half = recipe["steps"] // 2
+        rate = optimizers.LinearDecay(recipe["learning_rate"], half, recipe["steps"] - half)
+        return optimizers.Adam(rate, beta_1)
+
+    if "recognizer" in networks:
+        model = networks["recognizer"]
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(adam(beta_1=0.9), loss)
+        return model
+    if recipe.get("adversarial", True) is None:
+        model = networks["generator"]
+        model.compile(
+            adam(), "mean_absolute_error" if recipe["l1_weight"] else "mean_squared_error"
+        )
+        return model
+    if "weights" in recipe:
+        model = _Weighted(*networks.values(), weights=recipe["weights"])
+    else:
+        l1_weight, adversarial = recipe["l1_weight"], recipe["adversarial"]
+        model = Pix2Pix(**networks, l1_weight=l1_weight, adversarial=adversarial)
+    model.compile(adam(), adam())
+    return model
+
+
+def batches(recipe, split, seed, training):
+    """Return a dataset of a recipe's batches, without end where it is for training."""
+    paired = not ("weights" in recipe and training)
+    size = recipe["batch_size"] if training else 16
+    made = data.to_dataset(
+        split, size, augment=data.mirror if training else False, shuffle=training, paired=paired,
+        seed=seed,
+    )  # fmt: skip
+    if "generator" not in recipe:  # from pictures to brushes
+        colours = tf.constant(list(earth.PALETTE.values()), "float32") / 127.5 - 1
+        made = made.map(lambda source, target: (
+            target,
+            tf.argmin(tf.reduce_sum((source[..., None, :] - colours) ** 2, -1), -1),
+        ))  # fmt: skip
+    return made.repeat() if training else made
+
+
+def train(name, seed):
+    """Train one seed of a recipe and return its networks, curves and minutes.
+
+    Curves and state are kept in `data.cache_folder()` after each epoch, where an interrupted
+    training finds them again and goes on as if nothing had happened.
+    """
+    recipe = RECIPES[name]
+    splits = pictures(recipe)
+    keras.utils.set_random_seed(seed)
+    networks = build(recipe)
+    model = model_of(recipe, networks)
+    folder = data.cache_folder() / "training" / f"{name}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "curves.csv"
+    done = max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.exists() else 0
+    started = time.monotonic()
+    model.fit(
+        batches(recipe, splits.train, seed, training=True).skip(done * EPOCH),
+        validation_data=batches(recipe, splits.validation, seed, training=False),
+        epochs=recipe["steps"] // EPOCH,
+        steps_per_epoch=EPOCH,
+        shuffle=False,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.BackupAndRestore(folder / "state", delete_checkpoint=False),
+        ],
+    )
+    rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
+    curves = {key: [round(float(row[key]), 5) for row in rows] for key in rows[0] if key != "epoch"}
+    return networks, curves, (time.monotonic() - started) / 60
+
+
+def measure(name, networks):
+    """Return the held-out numbers of trained networks as {measure: value}, on the test pictures."""
+    recipe = RECIPES[name]
+    test = pictures(recipe).test
+    source, target = map(data.normalize, test[:2])
+    if "recognizer" in networks:
+        return metrics.recognition(
+            earth.brushes(test.source), networks["recognizer"].predict(target, verbose=0).argmax(-1)
+        )
+    translator = next(iter(networks.values()))
+    output = translator.predict(source, batch_size=16, verbose=0)
+    numbers = {"mean_absolute_error": float(metrics.mean_absolute_error(target, output).mean())}
+    if "generator_ba" in networks:
+        back = networks["generator_ba"].predict(target, batch_size=16, verbose=0)
+        numbers["mean_absolute_error_ba"] = float(metrics.mean_absolute_error(source, back).mean())
+    if recipe["data"] == "earth" and recipe["size"] == 64:
+        seen = load("earth_recognizer").predict(output, batch_size=16, verbose=0).argmax(-1)
+        numbers |= metrics.recognition(earth.brushes(test.source), seen)
+    return {key: round(value, 4) for key, value in numbers.items()}
+
+
+def fingerprint(recipe):
+    """Return what tells these networks and pictures from others: shapes, names, colours."""
+    networks = build(recipe)
+    shapes = {name: [list(w.shape) for w in network.weights] for name, network in networks.items()}
+    parts = pictures(recipe)
+    text = json.dumps([shapes, [part.names for part in parts]])
+    return {
+        "networks_and_names": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "pictures": [len(part.source) for part in parts],
+        "mean_colours": [round(float(x.mean())) for part in parts for x in part[:2]],
+    }
+
+
+def record(name):
+    """Train all seeds of a recipe and store the recording."""
+    recipe = RECIPES[name]
+    curves, held_out, minutes = [], {}, []
+    for seed in range(recipe["seeds"]):
+        networks, seed_curves, seed_minutes = train(name, seed)
+        if seed == 0:
+            first = {key: network.get_weights() for key, network in networks.items()}
+        networks = _rounded(networks)
+        curves.append(seed_curves)
+        minutes.append(round(seed_minutes, 1))
+        for key, value in measure(name, networks).items():
+            held_out.setdefault(key, []).append(value)
+        print(f"{name}, seed {seed}: {held_out}", flush=True)
+    arrays = {
+        f"{network}/{i:03}": weight.astype("float16")
+        for network, weights in first.items()
+        if not network.startswith("discriminator") or name in DISCRIMINATORS
+        for i, weight in enumerate(weights)
+    }
+    known = {
+        "settings": recipe,
+        **fingerprint(recipe),
+        "held_out": held_out,
+        "minutes": minutes,
+        "device": f"{os.cpu_count()} cores, {platform.machine()}",
+        "versions": {m.__name__: m.__version__ for m in (keras, np, tf)},
+        "curves": curves,
+    }
+    FOLDER.mkdir(exist_ok=True)
+    np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
+    text = json.dumps(known, indent=1)
+    (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _rounded(networks):
+    """Round the weights as a recording keeps them, so that its numbers are those of its weights."""
+    for network in networks.values():
+        weights = network.get_weights()
+        network.set_weights([w.astype("float16").astype("float32") for w in weights])
+    return networks
+
+
+if __name__ == "__main__":
+    unknown = sorted(set(sys.argv[1:]) - set(RECIPES))
+    if unknown or not sys.argv[1:]:
+        sys.exit(f"Name recordings to make, of {', '.join(RECIPES)}; not {', '.join(unknown)}.")
+    for name in sys.argv[1:]:
+        record(name)

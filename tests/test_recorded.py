@@ -1,0 +1,169 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from trainers import same, weights
+
+from companion import data, recorded
+
+STORED = recorded.names()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """One cache for all recordings' pictures, outside the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COMPANION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def test_there_are_recordings_and_they_stay_small():
+    sizes = {path.name: path.stat().st_size for path in recorded.FOLDER.iterdir()}
+    assert STORED and sorted(sizes) == sorted(f"{n}.{s}" for n in STORED for s in ("json", "npz"))
+    assert max(sizes.values()) < 6e6 and sum(sizes.values()) < 60e6
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_recording_is_not_stale(cache, name):
+    """Its settings, networks and pictures are those that the recipe would have today."""
+    history, recipe = recorded.history(name), recorded.RECIPES[name]
+    assert history["settings"] == json.loads(json.dumps(recipe))
+    for key, value in recorded.fingerprint(recipe).items():
+        assert history[key] == value
+    for values in history["held_out"].values():
+        assert len(values) == recipe["seeds"]
+    assert len(history["curves"]) == len(history["minutes"]) == recipe["seeds"]
+    steps = [len(losses) * recorded.EPOCH for run in history["curves"] for losses in run.values()]
+    assert set(steps) == {recipe["steps"]}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_recordings_weights_give_its_numbers(cache, name):
+    kept = [name for name in recorded.build(recorded.RECIPES[name])]
+    networks = {}
+    for network in kept:
+        if not network.startswith("discriminator"):
+            networks[network] = recorded.load(name, network)
+    for measure, value in recorded.measure(name, networks).items():
+        assert value == pytest.approx(recorded.history(name)["held_out"][measure][0], abs=0.002)
+
+
+@pytest.mark.parametrize("name", recorded.DISCRIMINATORS)
+def test_a_kept_discriminator_tells_real_from_painted(cache, name):
+    """An untrained one, or one with another network's weights, could not."""
+    if name not in STORED:
+        pytest.skip(f"{name} is not recorded yet")
+    networks = recorded.build(recorded.RECIPES[name])
+    judge = next(n for n in networks if n.startswith("discriminator"))
+    judge = {"discriminator_a": "discriminator_b"}.get(judge, judge)
+    test = recorded.pictures(recorded.RECIPES[name]).test
+    source, target = data.normalize(test.source[:64]), data.normalize(test.target[:64])
+    painted = recorded.load(name).predict(source, verbose=0)
+    look = recorded.load(name, judge)
+    pair = len(look.inputs) == 2
+    on_real = look.predict([source, target] if pair else target, verbose=0).mean()
+    on_fake = look.predict([source, painted] if pair else painted, verbose=0).mean()
+    assert on_real > on_fake + 0.05
+
+
+@pytest.fixture
+def small(cache, monkeypatch):
+    """Recipes as they are, but with pictures and networks so small that two steps are quick."""
+
+    def shrink(name):
+        recipe = dict(recorded.RECIPES[name], size=32, filters=2, batch_size=2, seeds=1, steps=2)
+        recipe.update({key: 2 for key in ["discriminator_filters"] if key in recipe})
+        recipe.update(
+            {key: min(recipe[key], 2) for key in ["discriminator_layers"] if key in recipe}
+        )
+        recipe.update({key: 1 for key in ["blocks"] if key in recipe})
+        monkeypatch.setitem(recorded.RECIPES, name, recipe)
+        monkeypatch.setattr(recorded, "EPOCH", 1)
+        pictures = recorded.pictures(recipe)
+        few = data.Splits(*(data.Split(p.source[:4], p.target[:4], p.names[:4]) for p in pictures))
+        monkeypatch.setattr(recorded, "pictures", lambda _: few)
+        return recipe
+
+    return shrink
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["earth", "earth_l2", "earth_gan", "earth_without_skips", "earth_resnet", "earth_batch_norm"]
+    + ["styles", "styles_forward_cycle", "styles_pairs", "earth_recognizer"],
+)
+def test_a_recipe_can_take_two_steps(small, name):
+    small(name)
+    networks, curves, minutes = recorded.train(name, seed=0)
+    assert all(len(values) == 2 and np.isfinite(values).all() for values in curves.values())
+    assert any(key.startswith("val_") for key in curves) and minutes > 0
+    for network in networks.values():
+        assert all(np.isfinite(weight).all() for weight in weights(network))
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(small, monkeypatch, tmp_path):
+    small("earth_cgan")
+    straight, curves, _ = recorded.train("earth_cgan", seed=1)
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+
+    def stop(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keras.callbacks.CSVLogger, "on_epoch_begin", stop)
+        recorded.train("earth_cgan", seed=1)
+    again, same_curves, _ = recorded.train("earth_cgan", seed=1)
+    assert same(weights(straight["generator"]), weights(again["generator"]))
+    assert curves == same_curves and len(curves["l1"]) == 2
+
+
+def test_a_recording_is_stored_and_loaded(small, monkeypatch, tmp_path):
+    small("earth_cgan")
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    monkeypatch.setattr(recorded, "DISCRIMINATORS", ["earth_cgan"])
+    recorded.record("earth_cgan")
+    assert recorded.names() == ["earth_cgan"]
+    history = recorded.history("earth_cgan")
+    assert len(history["held_out"]["mean_absolute_error"]) == 1
+    assert recorded.load("earth_cgan").output.shape[1:] == (32, 32, 3)
+    assert len(recorded.load("earth_cgan", "discriminator").inputs) == 2
+    with pytest.raises(ValueError, match="no 'generator_ab'; choose one of generator, discrim"):
+        recorded.load("earth_cgan", "generator_ab")
+
+
+@pytest.mark.parametrize("name, remedy", [("earth", "make record RUN=earth"), ("eart", "earth_")])
+def test_a_recording_that_is_not_there(monkeypatch, tmp_path, name, remedy):
+    if name == "earth":
+        monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    for use in [recorded.history, recorded.load]:
+        with pytest.raises(ValueError, match=f"no recording '{name}'.*{remedy}"):
+            use(name)
+
+
+def test_the_ablations_leave_out_what_they_say():
+    for name, terms in {
+        "styles": set(),
+        "styles_no_cycle": {"cycle_a", "cycle_b"},
+        "styles_no_identity": {"identity"},
+        "styles_no_adversarial": {"adversarial"},
+        "styles_forward_cycle": {"cycle_b"},
+    }.items():
+        recipe = recorded.RECIPES[name]
+        assert {term for term, weight in recipe["weights"].items() if not weight} == terms
+        model = recorded.model_of(recipe, recorded.build({**recipe, "size": 32, "filters": 2}))
+        values = {"adversarial": 1.0, "cycle_a": 10.0, "cycle_b": 100.0, "identity": 1000.0}
+        expected = {"adversarial": 1.0, "cycle_a": 100.0, "cycle_b": 1000.0, "identity": 5000.0}
+        total = sum(value for term, value in expected.items() if term not in terms)
+        assert model.total_loss(**values) == pytest.approx(total)
+
+
+def test_the_encoder_decoder_is_the_unet_without_its_skips():
+    unet = recorded.build(recorded.RECIPES["earth"])["generator"]
+    cut = recorded.build(recorded.RECIPES["earth_without_skips"])["generator"]
+    joins = [x for x in unet.layers if isinstance(x, keras.layers.Concatenate)]
+    skipped = sum(9 * x.input[0].shape[-1] for x in joins)
+    assert not any(isinstance(x, keras.layers.Concatenate) for x in cut.layers)
+    assert cut.count_params() < unet.count_params() and skipped > 0
+    assert cut.output.shape == unet.output.shape
