@@ -60,12 +60,19 @@ def test_an_unknown_explorer_is_refused_with_the_choices(shown):
     assert shown == []
 
 
-def test_a_regular_install_has_the_explorers(tmp_path):
+def test_a_regular_install_has_the_explorers_and_recordings(tmp_path):
     project = tmp_path / "project"
     project.mkdir()
     for name in ["pyproject.toml", "README.md", "LICENSE"]:
         shutil.copy(notebooks.ROOT / name, project)
-    shutil.copytree(notebooks.ROOT / "companion", project / "companion")
+    shutil.copytree(
+        notebooks.ROOT / "companion",
+        project / "companion",
+        ignore=shutil.ignore_patterns("__pycache__", "recordings"),
+    )
+    (project / "companion/recordings").mkdir()
+    for name in ["earth.json", "earth.npz"]:
+        (project / "companion/recordings" / name).touch()
     subprocess.run(
         [
             sys.executable,
@@ -84,7 +91,12 @@ def test_a_regular_install_has_the_explorers(tmp_path):
     )
     [wheel] = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {f"companion/explorers/{name}.html" for name in FILES} <= set(names)
+    files = {
+        path.relative_to(project).as_posix()
+        for path in (project / "companion").rglob("*")
+        if path.is_file()
+    }
+    assert len(files) > 20 and files <= set(names)
 
 
 @pytest.mark.parametrize("name, root", FILES.items())
