@@ -56,6 +56,14 @@ def test_labels_are_painted_with_ten_brushes(pairs):
     assert sorted(map(tuple, colours.tolist())) == sorted(earth.PALETTE.values())
 
 
+def test_the_world_is_painted_in_patches_of_this_size():
+    """Blur and mode filter decide how often the brush changes from one pixel to the next."""
+    world = earth._brush_map(earth._read("shadedrelief.jpg", 32), 32)
+    assert np.mean(world[:, 1:] != world[:, :-1]) == pytest.approx(0.0433, abs=0.001)
+    shares = [0.632, 0.047, 0.056, 0.031, 0.059, 0.042, 0.008, 0.046, 0.045, 0.034]
+    np.testing.assert_allclose(np.bincount(world.ravel()) / world.size, shares, atol=0.002)
+
+
 def test_unpaired_training_sides_show_different_places(pairs):
     unpaired = data.earth(size=16, paired=False)
     n = len(unpaired.train.source)
