@@ -16,7 +16,7 @@ BATCHES = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(2)
 def generator(norm="instance", dropout=0.0):
     """One hidden convolution: quick to compile, with all that a step has to care for."""
     image = keras.Input((16, 16, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same")(image)
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(image)
     x = keras.layers.ReLU()(normalization(norm)(x))
     x = keras.layers.Dropout(dropout)(x)
     x = keras.layers.Conv2D(3, 3, padding="same")(x)
@@ -26,7 +26,7 @@ def generator(norm="instance", dropout=0.0):
 def discriminator(norm="instance", conditional=False):
     images = [keras.Input((16, 16, 3)) for _ in range(1 + conditional)]
     x = keras.layers.Concatenate()(images) if conditional else images[0]
-    x = keras.layers.Conv2D(4, 4, 2)(x)
+    x = keras.layers.Conv2D(4, 4, 2, use_bias=False)(x)
     x = keras.layers.LeakyReLU(0.2)(normalization(norm)(x))
     return keras.Model(images if conditional else images[0], keras.layers.Conv2D(1, 4)(x))
 
