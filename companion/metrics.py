@@ -47,8 +47,10 @@ def recognition(labels, recognized):
     class_accuracy: the same for the pixels of each class, then the mean over the classes
     iou:            pixels named rightly over those that bear the class or are given its name, mean
                     over the classes
-    Classes that no label has are left out of the means. Source: the FCN score, pix2pix paper,
-    section 4.1; the measures from Long et al. 2015, section 5.
+    Classes that no label has are left out of the means.
+
+    Raises ValueError where the shapes differ.
+    Source: the FCN score, pix2pix paper, section 4.1; the measures from Long et al. 2015, section 5.
     """
     labels, recognized = np.asarray(labels), np.asarray(recognized)
     if labels.shape != recognized.shape:

@@ -59,3 +59,18 @@ def test_ssim_refuses_pictures_smaller_than_its_window(height, width):
         ValueError, match=f"11x11 pixels, .* shape .3, {height}, {width}, 3. do not"
     ):
         metrics.ssim(TARGET[:, :height, :width], OFF[:, :height, :width])
+
+
+def test_recognition_by_hand():
+    labels = np.array([[0, 0, 0, 7], [7, 7, 7, 7]])
+    recognized = np.array([[0, 0, 7, 7], [7, 7, 0, 3]])  # nobody labelled a 3
+    assert metrics.recognition(labels, recognized) == {
+        "pixel_accuracy": 5 / 8,
+        "class_accuracy": pytest.approx((2 / 3 + 3 / 5) / 2),
+        "iou": pytest.approx((2 / 4 + 3 / 6) / 2),
+    }
+    assert metrics.recognition(labels, labels) == dict.fromkeys(
+        ["pixel_accuracy", "class_accuracy", "iou"], 1.0
+    )
+    with pytest.raises(ValueError, match=r"\(2, 4\) labels and \(1, 4\) names differ in shape"):
+        metrics.recognition(labels, recognized[:1])
