@@ -50,7 +50,7 @@ def recognition(labels, recognized):
     Classes that no label has are left out of the means.
 
     Raises ValueError where the shapes differ.
-    Source: the FCN score, pix2pix paper, section 4.1; the measures from Long et al. 2015, section 5.
+    Source: the FCN score, pix2pix paper, section 4.1; its measures: Long et al. 2015, section 5.
     """
     labels, recognized = np.asarray(labels), np.asarray(recognized)
     if labels.shape != recognized.shape:
