@@ -236,6 +236,7 @@ def _recognizer(size, filters):
     fine = conv(conv(image, filters), filters)
     half = conv(conv(fine, 2 * filters, 2), 2 * filters)
     x = conv(conv(half, 4 * filters, 2), 4 * filters)
+    x = keras.layers.SpatialDropout2D(0.5)(x)
     for skip, width in [(half, 2 * filters), (fine, filters)]:
         x = keras.layers.Concatenate()([skip, keras.layers.UpSampling2D(2)(x)])
         x = conv(x, width)
@@ -298,6 +299,16 @@ def batches(recipe, split, seed, training):
     return made.repeat() if training else made
 
 
+class _Clock(keras.callbacks.Callback):
+    """Adds to the log how long each epoch took, so that interruptions do not count."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["minutes"] = (time.monotonic() - self.started) / 60
+
+
 def train(name, seed):
     """Train one seed of a recipe and return its networks, curves and minutes.
 
@@ -313,7 +324,6 @@ def train(name, seed):
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "curves.csv"
     done = max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.exists() else 0
-    started = time.monotonic()
     model.fit(
         batches(recipe, splits.train, seed, training=True).skip(done * EPOCH),
         validation_data=batches(recipe, splits.validation, seed, training=False),
@@ -322,13 +332,14 @@ def train(name, seed):
         shuffle=False,
         verbose=2,
         callbacks=[
+            _Clock(),
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.BackupAndRestore(folder / "state", delete_checkpoint=False),
         ],
     )
     rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
     curves = {key: [round(float(row[key]), 5) for row in rows] for key in rows[0] if key != "epoch"}
-    return networks, curves, (time.monotonic() - started) / 60
+    return networks, curves, sum(curves.pop("minutes"))
 
 
 def measure(name, networks):
