@@ -83,12 +83,6 @@ def cached(name, keys, make):
     return arrays
 
 
-def check_whole(name, value):
-    """Raise ValueError for a side in pixels or a number of pictures that is none."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} is {value!r}; pass a whole number from 1 on.")
-
-
 def progress(items, label, **options):
     """Show a progress bar, on standard output because a stored notebook may hold no stderr."""
     return tqdm(items, label, file=sys.stdout, mininterval=1, **options)

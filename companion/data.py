@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from companion._sources import Split, Splits, cache_folder, check_whole
+from companion._checks import whole_number
+from companion._sources import Split, Splits, cache_folder
 from companion.download import SETS, download
 from companion.earth import earth
 from companion.emoji import emoji_styles, openmoji, part_of
@@ -90,7 +91,7 @@ def to_dataset(split, batch_size, augment=False, shuffle=False, paired=True, see
             f"{lengths[0]} sources and {lengths[1]} targets are not pairs: pass paired=False for "
             f"an unpaired data set."
         )
-    check_whole("batch_size", batch_size)
+    whole_number("batch_size", batch_size)
     if not isinstance(augment, bool) and not callable(augment):
         raise ValueError(
             f"augment is {augment!r}; pass False, True or a function of (source, target, seed)."

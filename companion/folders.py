@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from companion._sources import Split, Splits, check_whole, progress
+from companion._checks import whole_number
+from companion._sources import Split, Splits, progress
 
 _SUFFIXES = [".bmp", ".jpeg", ".jpg", ".png", ".webp"]
 
@@ -125,7 +126,7 @@ def _pictures_in(folder):
 
 def _read_pictures(paths, size, columns=1):
     """Return pictures, each cut into equal columns, as uint8 (n, columns, size, size, 3)."""
-    check_whole("size", size)
+    whole_number("size", size)
     images = np.empty((len(paths), columns, size, size, 3), np.uint8)
     for i, path in enumerate(progress(paths, "Reading pictures", delay=2)):
         image = _read_picture(path)

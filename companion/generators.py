@@ -5,7 +5,8 @@ import numbers
 import keras
 from keras import layers
 
-from companion.layers import ReflectionPadding2D, _whole_number, initializer, normalization
+from companion._checks import whole_number
+from companion.layers import ReflectionPadding2D, initializer, normalization
 
 
 def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="transpose"):
@@ -23,8 +24,8 @@ def unet(size=256, channels=3, filters=64, norm="batch", dropout=0.5, upsample="
     Raises ValueError for a size that cannot be halved down to one pixel, and for other arguments
     that make no network.
     """
-    size, channels = _whole_number("size", size), _whole_number("channels", channels)
-    filters = _whole_number("filters", filters)
+    size, channels = whole_number("size", size), whole_number("channels", channels)
+    filters = whole_number("filters", filters)
     if not isinstance(dropout, numbers.Real) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a rate from 0 to less than 1, not {dropout!r}.")
     if size < 8 or size & (size - 1):
@@ -73,8 +74,8 @@ def resnet(size=256, channels=3, filters=64, blocks=9, norm="instance", upsample
     Raises ValueError for a size that is not a multiple of 4, and for other arguments that make no
     network.
     """
-    size, channels = _whole_number("size", size), _whole_number("channels", channels)
-    filters, blocks = _whole_number("filters", filters), _whole_number("blocks", blocks, least=0)
+    size, channels = whole_number("size", size), whole_number("channels", channels)
+    filters, blocks = whole_number("filters", filters), whole_number("blocks", blocks, least=0)
     if size < 8 or size % 4:
         raise ValueError(
             f"The ResNet halves its pictures twice, so size must be a multiple of 4 from 8 on, "

@@ -1,8 +1,8 @@
 """The layers every network of the book is made of."""
 
-import numbers
-
 import keras
+
+from companion._checks import whole_number
 
 
 def initializer():
@@ -54,7 +54,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        self.padding = _whole_number("padding", padding, least=0)
+        self.padding = whole_number("padding", padding, least=0)
 
     def call(self, x):
         p = self.padding
@@ -101,13 +101,3 @@ class WeightNormalization(keras.layers.Wrapper):
         # Inside this scope the layer finds another value where its kernel is.
         with keras.StatelessScope([(v, self.g * v / self._length())]):
             return self.layer(x)
-
-
-def _whole_number(name, value, least=1):
-    """Return a number of pixels, channels or layers as int; it comes from a reader's argument.
-
-    Raises ValueError for a fraction, even 64.0, for True and for less than `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}, not {value!r}.")
-    return int(value)

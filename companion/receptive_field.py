@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from companion.layers import ReflectionPadding2D, WeightNormalization, _whole_number
+from companion._checks import whole_number
+from companion.layers import ReflectionPadding2D, WeightNormalization
 
 # Dense works on the last axis alone: on a map (N, H, W, C) it is a 1x1 convolution.
 _POINTWISE = (
@@ -55,7 +56,7 @@ def measured_receptive_field(model, pictures=4):
 
     Raises ValueError for models with several outputs or pictures of any size.
     """
-    pictures = _whole_number("pictures", pictures)
+    pictures = whole_number("pictures", pictures)
     output = _single_output(model)
     rng = np.random.default_rng(0)
     shapes = [(pictures, *x.shape[1:]) for x in model.inputs]

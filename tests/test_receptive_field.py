@@ -94,7 +94,7 @@ def test_a_max_pooling_sees_the_pixels_among_which_it_chooses(pooling):
 
 @pytest.mark.parametrize("pictures", [0, 1.5, None])
 def test_without_pictures_nothing_can_be_measured(pictures):
-    with pytest.raises(ValueError, match=f"pictures must be a whole number.*not {pictures}"):
+    with pytest.raises(ValueError, match=f"pictures is {pictures}; pass a whole number from 1 on"):
         measured_receptive_field(network(layers.Conv2D(1, 3)), pictures)
 
 
