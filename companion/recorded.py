@@ -209,8 +209,8 @@ def build(recipe):
         return {"generator": generator()}
     judge = discriminator(recipe["conditional"])
     if not recipe["conditional"]:  # takes the pair all the same, and looks at one of it
-        source = keras.Input(judge.input.shape[1:])
-        judge = keras.Model([source, judge.input], judge.output)
+        source, image = keras.Input(judge.input.shape[1:]), judge.input
+        judge = keras.Model([source, image], judge(image + 0 * source))  # or Keras 3.13 refuses it
     return {"generator": generator(), "discriminator": judge}
 
 
