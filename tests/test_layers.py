@@ -93,9 +93,7 @@ def test_reflection_padding_refuses_what_it_cannot_mirror():
         ReflectionPadding2D(5)(MAPS)
     assert ReflectionPadding2D(4)(MAPS).shape == (2, 13, 13, 64)
     for padding in [-1, 1.0, True, None]:
-        with pytest.raises(
-            ValueError, match=f"padding is {padding}; pass a whole number"
-        ):
+        with pytest.raises(ValueError, match=f"padding is {padding}; pass a whole number"):
             ReflectionPadding2D(padding)
 
 
