@@ -97,8 +97,8 @@ def test_pictures_of_all_kinds_become_rgb(tmp_path):
     save(folder / "7.jpg", (0, 255, 255, 0), mode="CMYK", quality=100)
     save(folder / "8.JPEG", (7, 7, 7))
     save(folder / ".DS_Store.png")
-    (folder / ".DS_Store").write_text("x")
-    (folder / "Thumbs.db").write_text("x")
+    (folder / ".DS_Store").write_text("x", encoding="utf-8")
+    (folder / "Thumbs.db").write_text("x", encoding="utf-8")
     source = read_one(tmp_path)
     expected = [[100] * 3, [255] * 3, [204] * 3, [10, 20, 30], [255] * 3, [255] * 3, [255, 0, 0]]
     np.testing.assert_allclose(source[:, 2, 2], expected + [[7, 7, 7]], atol=2)
