@@ -100,7 +100,7 @@ def main(quick):
         try:
             # Not python -m pytest, which would import the companion from this folder.
             files = tests(quick and name != "colab")
-            run([prepare(name, python) / "bin" / "pytest", "--quiet", *files])
+            run([prepare(name, python) / "bin" / "pytest", "--quiet", "--disable-warnings", *files])
         except subprocess.CalledProcessError as error:
             print(f"{name}: {error}", flush=True)
             failed.append(name)
