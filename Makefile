@@ -11,10 +11,10 @@ MATHJAX = book/_static/mathjax
 PAGE = _build/html/index.html
 
 # As book/_tools/determinism.py sets them for tests and chapters. Its third switch would slow a GPU.
-reference bench record: export TF_CPP_MIN_LOG_LEVEL = 3
-reference bench record: export TF_ENABLE_ONEDNN_OPTS = 1
+reference bench paint record: export TF_CPP_MIN_LOG_LEVEL = 3
+reference bench paint record: export TF_ENABLE_ONEDNN_OPTS = 1
 
-.PHONY: help book test matrix execute record bench reference serve lint clean lock repository moved
+.PHONY: help book test matrix execute record paint bench reference serve lint clean lock repository moved
 .DELETE_ON_ERROR:
 
 help:  ## list what make can do here
@@ -40,6 +40,9 @@ execute: $(INSTALLED)  ## run the notebooks and store their outputs; one: CHAPTE
 
 record: $(INSTALLED)  ## train again what a chapter shows and store it: RUN=name; alone, list the names
 	$(INSIDE) -m companion.recorded $(RUN)
+
+paint: $(INSTALLED)  ## write the weights that the painting on the first page uses, from the recording
+	$(INSIDE) book/_tools/paint.py
 
 bench: $(INSTALLED)  ## measure how fast training steps are here, beside those of others
 	$(INSIDE) book/_tools/bench.py

@@ -65,12 +65,15 @@ def explorer(name):
     """Show an explorer: HTML in the output that the reader operates, without a kernel.
 
     name: "receptive_field", the patch of the picture that an entry of a PatchGAN's map sees;
-          "axes", the entries of feature maps that share a mean in each kind of normalization
+          "axes", the entries of feature maps that share a mean in each kind of normalization;
+          "paint", a map to paint and the satellite picture that a recorded network makes of it;
+          the network's weights are a file of the book's pages, elsewhere an example is shown
 
     Raises ValueError for any other name.
     """
     files = {path.stem: path for path in (Path(__file__).parent / "explorers").glob("*.html")}
     if name not in files:
         raise ValueError(f"There is no explorer {name!r}; choose one of {sorted(files)}.")
-    text = f"Explorer {name!r}: it works on the book's page and in a notebook's output."
+    place = "" if name == "paint" else " and in a notebook's output"
+    text = f"Explorer {name!r}: it works on the book's page{place}."
     display({"text/html": files[name].read_text(encoding="utf-8"), "text/plain": text}, raw=True)

@@ -20,6 +20,7 @@ from companion.receptive_field import _behind, receptive_field
 
 FOLDER = notebooks.ROOT / "companion" / "explorers"
 FILES = {"receptive_field": ".explorer-field", "axes": ".explorer-axes"}
+ALL = FILES | {"paint": ".explorer-paint"}  # this one's working: test_paint.py
 # Stacks of (kernel, stride, padding): one layer, gaps between patches, patches in the padding
 # alone, even kernels, strides that leave a rest, the paper's.
 STACKS = [
@@ -46,7 +47,7 @@ def shown(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL)
 def test_an_explorer_is_an_output_of_html_and_a_line_of_text(shown, name):
     plots.explorer(name)
     [data] = shown
@@ -55,7 +56,7 @@ def test_an_explorer_is_an_output_of_html_and_a_line_of_text(shown, name):
 
 
 def test_an_unknown_explorer_is_refused_with_the_choices(shown):
-    with pytest.raises(ValueError, match=r"'axis'.*\['axes', 'receptive_field'\]"):
+    with pytest.raises(ValueError, match=r"'axis'.*\['axes', 'paint', 'receptive_field'\]"):
         plots.explorer("axis")
     assert shown == []
 
@@ -99,7 +100,7 @@ def test_a_regular_install_has_the_explorers_and_recordings(tmp_path):
     assert len(files) > 20 and files <= set(names)
 
 
-@pytest.mark.parametrize("name, root", FILES.items())
+@pytest.mark.parametrize("name, root", ALL.items())
 def test_several_explorers_on_a_page_cannot_clash(name, root):
     soup = BeautifulSoup(read(name), "html.parser")
     assert soup.find_all(id=True) == []
