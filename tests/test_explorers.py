@@ -20,7 +20,7 @@ from companion.receptive_field import _behind, receptive_field
 
 FOLDER = notebooks.ROOT / "companion" / "explorers"
 FILES = {"receptive_field": ".explorer-field", "axes": ".explorer-axes"}
-ALL = FILES | {"paint": ".explorer-paint"}  # this one's working: test_paint.py
+ALL = FILES | {"paint": ".explorer-paint"}  # it needs weights: test_explorers_paint.py
 # Stacks of (kernel, stride, padding): one layer, gaps between patches, patches in the padding
 # alone, even kernels, strides that leave a rest, the paper's.
 STACKS = [
