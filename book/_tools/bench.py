@@ -283,6 +283,8 @@ def notes_pix2pix(networks, pictures):
 
 def notes_cyclegan(networks, pictures):
     """The same way with four networks."""
+    for number, network in enumerate(networks):
+        network.name = f"{network.name}_{number}"  # within one model, Keras wants them to differ
     to_b, to_a, judge_a, judge_b = networks
     pictures = list(pictures.as_numpy_iterator())
     train_alone(judge_a, [pictures[0][0]], "mse")
