@@ -104,7 +104,12 @@ def random_pictures(size, batch, steps):
     """As many pairs of batches as steps, float32 in [-1, 1]."""
     random = np.random.default_rng(0)
     pictures = random.uniform(-1, 1, (2, steps * batch, size, size, 3)).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(tuple(pictures)).batch(batch, drop_remainder=True)
+    dataset = tf.data.Dataset.from_tensor_slices(tuple(pictures)).batch(batch, drop_remainder=True)
+    # The thread that tunes a pipeline sleeps for 10, 20, 40 ms and so on, and now and then whoever
+    # lets go of an iterator has to wait until it wakes: after 5.1 s, for instance.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def adam():
