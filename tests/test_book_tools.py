@@ -19,12 +19,16 @@ OPENING = """# A title
 - measure
 - decide
 
-**Time:** one minute on a CPU, less on a Colab GPU.
+**Time:** one minute on a CPU.
 
 **Prerequisites:** [Data](data.ipynb)."""
-EXERCISES = """## Summary
+EXERCISES = """## What you learned
 
-Short.
+Much.
+
+## Check yourself
+
+What?
 
 ## Exercises
 
@@ -187,6 +191,13 @@ def output(*arguments, tags=(), **fields):
     return edit
 
 
+def remarks(number):
+    def edit(cells):
+        cells[3:3] = [new_markdown_cell("A remark.") for _ in range(number)]
+
+    return edit
+
+
 PNG = {"image/png": "iVBORw0KGgo="}
 DEFECTS = {
     "first cell": (replace(1, "pooch", "pooh"), "first code cell is not the book's Colab cell"),
@@ -225,7 +236,9 @@ DEFECTS = {
     "two aims": (replace(0, "- decide\n", ""), "needs a list of exactly three items"),
     "no time": (replace(0, "on a CPU", "somewhere"), "lacks the line **Time:**"),
     "no prerequisites": (replace(0, "**Prerequisites:**", "You need"), "**Prerequisites:** ..."),
-    "no summary": (replace(3, "## Summary", "## Afterwards"), "must end with the sections"),
+    "no takeaways": (replace(3, "## What you learned", "## Then"), "must end with the sections"),
+    "no questions": (replace(3, "## Check yourself", "### Ask"), "must end with the sections"),
+    "many cells": (remarks(41), "shows 46 cells, more than 45"),
     "not last": (replace(5, "None.", "None.\n\n## More"), "must end with the sections"),
     "two exercises": (replace(5, "### Stretch: three", ""), "needs the exercises ### Warm-up"),
     "no solution": (replace(5, "Solution", "Hint"), "'Stretch: three' has no collapsed solution"),
@@ -242,6 +255,14 @@ def test_a_defect_is_named(tmp_path, defect):
     found = hygiene.problems(store(tmp_path, cells), URL)
     assert [problem for problem in found if expected in problem], found
     assert all(problem.startswith("chapter.ipynb: ") for problem in found)
+
+
+def test_collapsed_cells_are_not_counted(tmp_path):
+    cells = tidy_cells()
+    remarks(50)(cells)
+    for cell in cells[3:23]:
+        cell.metadata.tags = ["remove-cell"]
+    assert hygiene.problems(store(tmp_path, cells), URL) == []
 
 
 def test_an_intended_error_is_no_defect(tmp_path):
