@@ -11,7 +11,7 @@ from companion.download import SETS, download
 from companion.earth import earth
 from companion.emoji import emoji_styles, openmoji, part_of
 from companion.folders import paired_folder, side_by_side_folder, unpaired_folders
-from companion.pictures import denormalize, normalize
+from companion.pictures import denormalize, greyscale, normalize
 
 __all__ = [
     "SETS",
@@ -22,6 +22,7 @@ __all__ = [
     "download",
     "earth",
     "emoji_styles",
+    "greyscale",
     "jitter",
     "mirror",
     "normalize",

@@ -29,6 +29,21 @@ def denormalize(images):
     return np.rint((images.astype("float32") + 1) * 127.5).astype("uint8")
 
 
+def greyscale(images):
+    """Return uint8 colour pictures (..., 3) in shades of grey, again with three channels.
+
+    Raises ValueError for other types and other numbers of channels.
+    Source: luma of ITU-R BT.601, as televisions without colour showed it.
+    """
+    images = np.asarray(images)
+    if images.dtype != "uint8" or images.shape[-1] != 3:
+        raise ValueError(
+            f"greyscale wants uint8 pictures with 3 channels, not {images.dtype} {images.shape}."
+        )
+    luma = np.rint(images @ np.array([0.299, 0.587, 0.114], "float32"))
+    return np.repeat(luma[..., None].astype("uint8"), 3, axis=-1)
+
+
 def _check_range(who, images):
     """Raise ValueError for an array that does not hold float pictures in [-1, 1], or holds NaN."""
     if images.dtype.kind in "bui" or not np.all(np.abs(images) <= 1.001):

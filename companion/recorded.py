@@ -46,6 +46,7 @@ EARTH = {
     "seeds": 3,
 }
 EMOJI = {**EARTH, "data": "openmoji", "steps": 6000}
+GREY = {**EARTH, "data": "openmoji_grey"}
 
 # One artist's emoji in the other's look, without pairs and, for comparison, with them.
 STYLES = {
@@ -92,6 +93,10 @@ RECIPES = {
     "emoji": EMOJI,
     "emoji_l1": {**EMOJI, "adversarial": None},
     "emoji_l2": {**EMOJI, "adversarial": None, "l1_weight": 0.0},
+    # The same emoji in shades of grey, where the shading is given and only colours are missing.
+    "grey": GREY,
+    "grey_l1": {**GREY, "adversarial": None},
+    "grey_l2": {**GREY, "adversarial": None, "l1_weight": 0.0},
     # CycleGAN and what it does without each of its terms (CycleGAN paper, table 4).
     "styles": STYLES,
     "styles_no_cycle": _without("cycle_a", "cycle_b"),
@@ -177,6 +182,9 @@ def pictures(recipe):
     """Return the Splits that a recipe trains on."""
     if recipe["data"] == "emoji_styles_pairs":
         return data.emoji_styles(recipe["size"], paired=True)
+    if recipe["data"] == "openmoji_grey":
+        parts = data.openmoji(recipe["size"])
+        return data.Splits(*(p._replace(source=data.greyscale(p.target)) for p in parts))
     return getattr(data, recipe["data"])(recipe["size"])
 
 
@@ -357,6 +365,8 @@ def measure(name, networks):
     if "generator_ba" in networks:
         back = networks["generator_ba"].predict(target, batch_size=16, verbose=0)
         numbers["mean_absolute_error_ba"] = float(metrics.mean_absolute_error(source, back).mean())
+    if recipe["data"].startswith("openmoji"):
+        numbers["colourfulness"] = float(metrics.colourfulness(output).mean())
     if recipe["data"] == "earth" and recipe["size"] == 64:
         seen = load("earth_recognizer").predict(output, batch_size=16, verbose=0).argmax(-1)
         numbers |= metrics.recognition(earth.brushes(test.source), seen)

@@ -74,3 +74,15 @@ def test_recognition_by_hand():
     )
     with pytest.raises(ValueError, match=r"\(2, 4\) labels and \(1, 4\) names differ in shape"):
         metrics.recognition(labels, recognized[:1])
+
+
+def test_colourfulness_is_zero_for_grey_and_agrees_with_a_count_by_hand():
+    grey = np.repeat(TARGET[..., :1], 3, axis=-1)
+    np.testing.assert_allclose(metrics.colourfulness(grey), 0, atol=1e-4)
+    # Half red, half blue (255 levels): red - green is 255 or 0, (red + green) / 2 - blue 127.5 or
+    # -255; spreads are half of the differences, offsets the means.
+    picture = -np.ones((1, 4, 4, 3), "float32")
+    picture[:, :2, :, 0] = picture[:, 2:, :, 2] = 1
+    expected = np.hypot(127.5, 191.25) + 0.3 * np.hypot(127.5, 63.75)
+    assert metrics.colourfulness(picture) == pytest.approx(expected, rel=1e-5)
+    assert metrics.colourfulness(picture / 2) == pytest.approx(expected / 2, rel=1e-5)

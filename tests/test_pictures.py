@@ -45,3 +45,17 @@ def test_normalize_refuses_what_is_not_uint8():
     for images in [np.zeros((1, 2, 2, 3)), tf.zeros((1, 2, 2, 3))]:
         with pytest.raises(ValueError, match=r"normalize wants uint8 pictures"):
             pictures.normalize(images)
+
+
+def test_greyscale_has_the_weights_of_luma_and_three_channels():
+    colours = np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]]])
+    grey = pictures.greyscale(colours)
+    assert grey.dtype == np.uint8 and grey.shape == colours.shape
+    assert grey[0, :, 0].tolist() == [76, 150, 29, 255, 0]
+    assert (grey == grey[..., :1]).all()
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2, 3), "float32"), np.zeros((2, 2, 1), "uint8")])
+def test_greyscale_refuses_what_is_no_colour_picture(wrong):
+    with pytest.raises(ValueError, match=r"greyscale wants uint8 pictures with 3 channels, not"):
+        pictures.greyscale(wrong)

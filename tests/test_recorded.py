@@ -167,3 +167,10 @@ def test_the_encoder_decoder_is_the_unet_without_its_skips():
     assert not any(isinstance(x, keras.layers.Concatenate) for x in cut.layers)
     assert cut.count_params() < unet.count_params() and skipped > 0
     assert cut.output.shape == unet.output.shape
+
+
+def test_grey_recipes_give_the_shading_and_ask_for_the_colours(cache):
+    part = recorded.pictures({**recorded.RECIPES["grey"], "size": 16}).validation
+    emoji = data.openmoji(16).validation
+    assert part.names == emoji.names and (part.target == emoji.target).all()
+    assert (part.source == data.greyscale(emoji.target)).all()
