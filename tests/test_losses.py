@@ -26,6 +26,26 @@ def test_least_squares():
     assert float(real) == pytest.approx((31**2 + 1 + 1**2) / 3)
 
 
+@pytest.mark.parametrize("real", [True, False])
+def test_every_score_of_every_picture_counts_the_same(real):
+    """Against formulas in float64, on scores of both signs that differ along every axis."""
+    scores = np.random.default_rng(0).normal(scale=3, size=(2, 3, 4, 1))
+    right = 1 / (1 + np.exp(-scores if real else scores))
+    bce = losses.adversarial(scores.astype("float32"), real)
+    assert float(bce) == pytest.approx(-np.log(right).mean(), rel=1e-5)
+    squares = losses.adversarial(scores.astype("float32"), real, "least_squares")
+    assert float(squares) == pytest.approx(((scores - real) ** 2).mean(), rel=1e-5)
+
+
+def test_every_value_of_every_picture_counts_the_same():
+    target, output = np.random.default_rng(0).uniform(-1, 1, (2, 2, 3, 4, 3))
+    absolute = pytest.approx(np.abs(target - output).mean(), rel=1e-5)
+    assert float(losses.l1(target, output)) == absolute
+    assert float(losses.cycle(target, output)) == absolute
+    assert float(losses.identity(target, output)) == absolute
+    assert float(losses.l2(target, output)) == pytest.approx(((target - output) ** 2).mean(), 1e-5)
+
+
 def test_unknown_adversarial_loss():
     with pytest.raises(ValueError, match='hinge.*choose "bce" or "least_squares"'):
         losses.adversarial(SCORES, real=True, kind="hinge")
