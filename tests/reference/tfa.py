@@ -51,7 +51,7 @@ answer("weight_dense", layer, maps[:, 0, 0], ["g", "v", "bias"])
 layer = tfa.layers.SpectralNormalization(tf.keras.layers.Conv2D(4, 3))
 answer("spectral", layer, maps, ["u", "w", "bias"], training=True)
 
-# Small enough to be printed: book/normalization.ipynb shows these.
+# With all defaults, so that these are compared as well.
 maps = rng.integers(-9, 10, (1, 2, 2, 4)).astype("float32")
 answer("small_instance", tfa.layers.InstanceNormalization(), maps)
 answer("small_group", tfa.layers.GroupNormalization(groups=2), maps)
