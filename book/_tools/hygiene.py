@@ -39,7 +39,7 @@ ENDING = ["What you learned", "Check yourself", "Exercises", "References"]
 EXERCISES = ["Warm-up", "Core", "Stretch"]
 # Chapters of the first edition: longer, without "Check yourself", until each is rewritten.
 FIRST_EDITION = {
-    "translation", "data", "convolutions", "unet", "resnet", "unet_vs_resnet",
+    "translation", "convolutions", "unet", "resnet", "unet_vs_resnet",
     "patchgan", "train_pix2pix",
 }  # fmt: skip
 MARKDOWN = MarkdownIt()
