@@ -5,13 +5,16 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 from IPython.display import Image, display
 
 from companion.pictures import denormalize
 
 
-def show(figure, alt):
+def show(figure, alt, colours=None):
     """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
+
+    colours: reduce it to so many, from 2 to 256: a third of the bytes where pictures have grain
 
     Raises ValueError for an empty text: say what there is to see.
     """
@@ -20,15 +23,20 @@ def show(figure, alt):
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
+    if colours:
+        image = PIL.Image.open(png).convert("RGB").quantize(colours)
+        png = io.BytesIO()
+        image.save(png, "PNG", optimize=True)
     display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 
-def pictures(rows, alt, titles=None, width=9.0):
+def pictures(rows, alt, titles=None, width=9.0, colours=None):
     """Show rows of pictures.
 
-    rows:   {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them
-    titles: one per column
-    width:  of the figure in inches
+    rows:    {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them
+    titles:  one per column
+    width:   of the figure in inches
+    colours: see `show`
     """
     columns = max(len(row) for row in rows.values())
     side = width / columns
@@ -43,7 +51,7 @@ def pictures(rows, alt, titles=None, width=9.0):
             axis.imshow(picture if picture.dtype == np.uint8 else denormalize(picture))
     for axis, title in zip(axes[0], titles or []):
         axis.set_title(title, fontsize="medium")
-    show(figure, alt)
+    show(figure, alt, colours)
 
 
 def curves(values, alt, xlabel, ylabel, x=None, width=7.0):

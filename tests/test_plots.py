@@ -1,10 +1,12 @@
 import base64
+import io
 import struct
 import subprocess
 import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+import PIL.Image
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
@@ -49,6 +51,16 @@ def test_pictures_takes_uint8_and_floats_alike(shown):
     plots.pictures({"target": PICTURES}, alt="Three pictures.")
     plots.pictures({"target": PICTURES.astype("float32") / 127.5 - 1}, alt="Three pictures.")
     assert shown[0].data == shown[1].data
+
+
+def test_fewer_colours_make_a_smaller_file_of_the_same_size(shown):
+    grain = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    for colours in [None, 16]:
+        plots.pictures({"": grain}, "Grain.", colours=colours)
+    full, reduced = (PIL.Image.open(io.BytesIO(image.data)) for image in shown)
+    assert len(shown[1].data) < len(shown[0].data) / 2
+    assert full.size == reduced.size
+    assert len(reduced.convert("RGB").getcolors()) <= 16
 
 
 def test_pictures_has_one_row_per_entry(shown):
