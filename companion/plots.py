@@ -11,7 +11,7 @@ from IPython.display import Image, display
 from companion.pictures import denormalize
 
 
-def show(figure, alt, colours=None):
+def show(figure, alt, colours=256):
     """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
 
     colours: reduce it to so many, from 2 to 256: a third of the bytes where pictures have grain
@@ -30,7 +30,7 @@ def show(figure, alt, colours=None):
     display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 
-def pictures(rows, alt, titles=None, width=9.0, colours=None):
+def pictures(rows, alt, titles=None, width=9.0, colours=256):
     """Show rows of pictures.
 
     rows:    {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them

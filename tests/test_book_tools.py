@@ -161,7 +161,7 @@ def test_the_book_is_in_order():
     hygiene.main()
 
 
-def test_the_readme_shows_what_the_training_chapter_painted():
+def test_the_readme_shows_what_the_first_chapter_shows():
     assert readme_picture.PICTURE.read_bytes() == readme_picture.picture()
 
 
