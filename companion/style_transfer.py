@@ -62,7 +62,8 @@ def stylize(
     content, style: uint8 (H, W, 3), at least 32x32; the style may have another size
     steps:          150 at 256x256 take about a minute on two cores
     optimizer:      "lbfgs" or "adam", see `minimize`
-    start:          "content", "style" (resized), "noise", or a picture as large as the content
+    start:          "content", "style" (resized), "noise" around grey, or a picture as large as
+                    the content
     ..._weight:     numbers from 0 on. A content or style of 1 stands for features that are all
                     zero, since both terms are divided by what those would cost; of the style,
                     each layer is divided by its own and counts the same.
@@ -315,5 +316,6 @@ def _first(start, content, style, seed):
         resized = Image.fromarray(style).resize((width, height), Image.Resampling.LANCZOS)
         return np.asarray(resized)
     if start == "noise":
-        return np.random.default_rng(seed).integers(0, 256, content.shape, dtype=np.uint8)
+        grey = np.random.default_rng(seed).normal(128, 25, content.shape)  # little to undo
+        return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     raise ValueError(f'start is {start!r}; choose "content", "style", "noise", or pass a picture.')
