@@ -11,32 +11,28 @@ from IPython.display import Image, display
 from companion.pictures import denormalize
 
 
-def show(figure, alt, colours=256):
+def show(figure, alt):
     """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
 
-    colours: reduce it to so many, from 2 to 256: a third of the bytes where pictures have grain
+    The PNG has 256 colours, chosen for the figure: a third of the bytes where pictures have grain.
 
     Raises ValueError for an empty text: say what there is to see.
     """
     if not alt.strip():
         raise ValueError("alt is empty: say in one sentence what there is to see in the figure.")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    full, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    if colours:
-        image = PIL.Image.open(png).convert("RGB").quantize(colours)
-        png = io.BytesIO()
-        image.save(png, "PNG", optimize=True)
+    PIL.Image.open(full).convert("RGB").quantize(256).save(png, "PNG", optimize=True)
     display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 
-def pictures(rows, alt, titles=None, width=9.0, colours=256):
+def pictures(rows, alt, titles=None, width=9.0):
     """Show rows of pictures.
 
-    rows:    {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them
-    titles:  one per column
-    width:   of the figure in inches
-    colours: see `show`
+    rows:   {label: pictures}, pictures (N, H, W, 3) uint8 or float in [-1, 1], or a list of them
+    titles: one per column
+    width:  of the figure in inches
     """
     columns = max(len(row) for row in rows.values())
     side = width / columns
@@ -51,7 +47,7 @@ def pictures(rows, alt, titles=None, width=9.0, colours=256):
             axis.imshow(picture if picture.dtype == np.uint8 else denormalize(picture))
     for axis, title in zip(axes[0], titles or []):
         axis.set_title(title, fontsize="medium")
-    show(figure, alt, colours)
+    show(figure, alt)
 
 
 def curves(values, alt, xlabel, ylabel, x=None, width=7.0):
