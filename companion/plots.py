@@ -14,7 +14,7 @@ from companion.pictures import denormalize
 def show(figure, alt):
     """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
 
-    The PNG has 256 colours, chosen for the figure: a third of the bytes where pictures have grain.
+    The PNG has 128 colours, chosen for the figure: a third of the bytes where pictures have grain.
 
     Raises ValueError for an empty text: say what there is to see.
     """
@@ -23,7 +23,7 @@ def show(figure, alt):
     full, png = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    PIL.Image.open(full).convert("RGB").quantize(256).save(png, "PNG", optimize=True)
+    PIL.Image.open(full).convert("RGB").quantize(128).save(png, "PNG", optimize=True)
     display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 

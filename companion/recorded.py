@@ -84,6 +84,9 @@ RECIPES = {
     "earth_patch_16": {**EARTH, "discriminator_layers": 1},
     "earth_patch_70": {**EARTH, "discriminator_layers": 3},
     "earth_patch_142": {**EARTH, "discriminator_layers": 4},
+    # The weight of the L1 term: `earth_cgan` has 0, `earth` 30, `earth_l1` nothing else.
+    "earth_weight_3": {**EARTH, "l1_weight": 3.0},
+    "earth_weight_300": {**EARTH, "l1_weight": 300.0},
     # The generator (table 2), its normalization, and larger pictures.
     "earth_without_skips": {**EARTH, "generator": "encoder_decoder"},
     "earth_resnet": {**EARTH, "generator": "resnet", "blocks": 6},
@@ -104,6 +107,8 @@ RECIPES = {
     "styles_no_identity": _without("identity"),
     "styles_no_adversarial": _without("adversarial"),
     "styles_forward_cycle": _without("cycle_b"),
+    # Maps and satellite pictures as if nobody knew which belong together.
+    "earth_unpaired": {**STYLES, "data": "earth", "seeds": 1},
     "styles_pairs": {
         **{key: value for key, value in STYLES.items() if key != "weights"},
         "data": "emoji_styles_pairs",
@@ -393,9 +398,9 @@ def record(name):
     curves, held_out, minutes = [], {}, []
     for seed in range(recipe["seeds"]):
         networks, seed_curves, seed_minutes = train(name, seed)
+        networks = _rounded(networks)
         if seed == 0:
             first = {key: network.get_weights() for key, network in networks.items()}
-        networks = _rounded(networks)
         curves.append(seed_curves)
         minutes.append(round(seed_minutes, 1))
         for key, value in measure(name, networks).items():
@@ -426,7 +431,9 @@ def _rounded(networks):
     """Round the weights as a recording keeps them, so that its numbers are those of its weights."""
     for network in networks.values():
         weights = network.get_weights()
-        network.set_weights([w.astype("float16").astype("float32") for w in weights])
+        # To 8 bits, since those beyond them would not compress, and then as stored.
+        weights = [tf.cast(w, "bfloat16").numpy().astype("float16") for w in weights]
+        network.set_weights([w.astype("float32") for w in weights])
     return networks
 
 
