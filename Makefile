@@ -70,7 +70,7 @@ clean:  ## remove what was built; .venv stays
 
 lock:  ## compile requirements.txt anew from pyproject.toml (needs uv)
 	@command -v uv > /dev/null || { echo 'make lock needs uv: https://docs.astral.sh/uv'; exit 1; }
-	uv pip compile pyproject.toml --extra book --extra test --universal --fork-strategy fewest \
+	uv pip compile pyproject.toml --extra book --extra export --extra test --universal --fork-strategy fewest \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--quiet --output-file requirements.txt
 

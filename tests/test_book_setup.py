@@ -44,8 +44,7 @@ def test_the_lock_names_no_index():
     "wanted",
     [
         *PROJECT["dependencies"],
-        *PROJECT["optional-dependencies"]["book"],
-        *PROJECT["optional-dependencies"]["test"],
+        *(x for extra in PROJECT["optional-dependencies"].values() for x in extra),
     ],
 )
 def test_the_lock_holds_what_the_project_asks_for(wanted):
