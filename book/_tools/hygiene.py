@@ -38,7 +38,7 @@ BYTES_PER_NOTEBOOK = 1_500_000
 ENDING = ["What you learned", "Check yourself", "Exercises", "References"]
 EXERCISES = ["Warm-up", "Core", "Stretch"]
 # Chapters of the first edition: longer, without "Check yourself", until each is rewritten.
-FIRST_EDITION = {"unet_vs_resnet", "patchgan"}
+FIRST_EDITION = set()
 MARKDOWN = MarkdownIt()
 
 
