@@ -1,0 +1,183 @@
+"""A look at a folder of pictures before a network trains on them for hours."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.spatial.distance import cdist
+
+from companion._sources import progress
+from companion.folders import (
+    _part_folders,
+    _pictures_in,
+    _read_picture,
+    paired_folder,
+    side_by_side_folder,
+    unpaired_folders,
+)
+
+PARTS = "train", "validation", "test"
+FEW = 100  # training pictures; the papers' smallest set, facades, has 400
+ALIKE = 16  # of 255; a copy saved as JPEG at another size differs by less, almost always
+
+
+def sides(folder):
+    """Return the folders of the two kinds of pictures, as {kind: folders of the three parts}.
+
+    trainA and trainB in the folder: no pairs; source/train and target/train: pairs of the same
+    name; train alone: pairs side by side, which are of one kind, "pair".
+
+    Raises FileNotFoundError where none of these is there.
+    """
+    folder = Path(folder)
+    if (folder / "trainA").is_dir():
+        return {kind: _part_folders(folder, kind) for kind in "AB"}
+    if (folder / "source").is_dir():
+        return {kind: _part_folders(folder / kind) for kind in ("source", "target")}
+    return {"pair": _part_folders(folder)}
+
+
+def read_folder(folder, size=256, source="right"):
+    """Return the Splits of a folder in any of the three layouts of `sides`.
+
+    Arguments and errors are those of `companion.data.side_by_side_folder` and the others.
+    """
+    kinds = set(sides(folder))
+    if kinds == {"A", "B"}:
+        return unpaired_folders(folder, size)
+    if kinds == {"pair"}:
+        return side_by_side_folder(folder, size, source)
+    return paired_folder(Path(folder, "source"), Path(folder, "target"), size)
+
+
+@dataclass
+class Report:
+    """What a look at a folder found: three lists of sentences; print it to read them."""
+
+    facts: list[str] = field(default_factory=list)
+    to_mend: list[str] = field(default_factory=list)
+    to_know: list[str] = field(default_factory=list)
+
+    def __str__(self):
+        lines = [*self.facts, "", "To mend before training:", *(self.to_mend or ["nothing"])]
+        return "\n".join([*lines, "", "To know:", *(self.to_know or ["nothing"])])
+
+
+def check_folder(folder):
+    """Return a `Report` on a folder in any of the layouts of `sides`.
+
+    To mend: pictures that cannot be read, that lack a partner or differ from it in shape, no
+    pictures held out, and near-copies across the parts, which make a held-out error look too good.
+    To know: few pictures, shapes that get squeezed, and kinds of colour that are mixed.
+
+    Raises FileNotFoundError where the folder has none of these layouts.
+    """
+    report = Report()
+    looks = {
+        kind: {part: _look_at(path, kind, report) for part, path in zip(PARTS, parts)}
+        for kind, parts in sides(folder).items()
+    }
+    for kind, parts in looks.items():
+        counts = ", ".join(f"{len(parts[part])} {part}" for part in PARTS)
+        report.facts.append(f"{kind}: {counts}")
+        seen = [look for part in PARTS for look in parts[part].values()]
+        shapes = Counter(f"{width}x{height}" for (width, height), _, _ in seen)
+        modes = Counter(mode for _, mode, _ in seen)
+        report.facts += [f"  pixels: {_commonest(shapes)}", f"  colours: {_commonest(modes)}"]
+        if len(parts["train"]) < FEW:
+            report.to_know.append(
+                f"{kind}: with fewer than {FEW} training pictures a network soon knows them by "
+                f"heart; watch the held-out error."
+            )
+        if not parts["validation"] and not parts["test"]:
+            report.to_mend.append(
+                f"{kind}: no pictures are held out to judge by; move a tenth of them to val."
+            )
+        if any(width != height for (width, height), _, _ in seen):
+            report.to_know.append(f"{kind}: pictures that are not square will be squeezed.")
+        if len(modes) > 1:
+            report.to_know.append(
+                f"{kind}: all pictures become RGB, transparent ones on white; grey ones among "
+                f"coloured ones teach that grey is right."
+            )
+    if set(looks) == {"source", "target"}:
+        looks = {"pair": _partners(looks, report)}
+    for kind, parts in looks.items():
+        for first, second in itertools.combinations(PARTS, 2):
+            _compare(kind, first, second, parts, report)
+    return report
+
+
+def _look_at(folder, kind, report):
+    """Return {name: (size, mode, thumbnail)} of one kind's pictures in one part."""
+    looks = {}
+    try:
+        pictures = _pictures_in(folder)
+    except ValueError as error:
+        report.to_mend.append(str(error))
+        return looks
+    for name, path in progress(pictures.items(), f"Looking at {folder}", delay=2):
+        try:
+            picture = _read_picture(path)
+        except ValueError as error:
+            report.to_mend.append(str(error))
+            continue
+        with Image.open(path) as image:
+            mode = image.mode
+        width, height = picture.size
+        columns = 2 if kind == "pair" else 1
+        if width % columns:
+            report.to_mend.append(f"{path} is {width} pixels wide, which makes no two halves.")
+        thumbnail = picture.resize((8 * columns, 8), Image.Resampling.BOX)
+        size = width // columns, height
+        looks[name] = size, mode, np.asarray(thumbnail, "float32").ravel()
+    return looks
+
+
+def _partners(looks, report):
+    """Return the pairs among the sources and targets, and report those that are none."""
+    pairs = {}
+    for part in PARTS:
+        sources, targets = looks["source"][part], looks["target"][part]
+        alone = sorted(sources.keys() ^ targets.keys())
+        if alone:
+            report.to_mend.append(f"{part}: without a partner of the same name: {_some(alone)}.")
+        both = sorted(sources.keys() & targets.keys())
+        other = [name for name in both if _ratio(sources[name]) != _ratio(targets[name])]
+        if other:
+            report.to_mend.append(f"{part}: source and target differ in shape: {_some(other)}.")
+        pairs[part] = {
+            name: (*sources[name][:2], np.append(sources[name][2], targets[name][2]))
+            for name in both
+        }
+    return pairs
+
+
+def _compare(kind, first, second, parts, report):
+    one, other = parts[first], parts[second]
+    if one and other:
+        thumbnails = [[look[2] for look in part.values()] for part in (one, other)]
+        # The largest difference, not the mean: white paper around it makes all drawings alike.
+        found = np.argwhere(cdist(*thumbnails, "chebyshev") < ALIKE)
+        names = [f"{list(one)[i]} = {list(other)[j]}" for i, j in found]
+        if names:
+            report.to_mend.append(
+                f"{kind}: {len(names)} near-copies in {first} and {second}: {_some(names)}."
+            )
+
+
+def _ratio(look):
+    (width, height), _, _ = look
+    return round(width / height, 2)
+
+
+def _commonest(counter):
+    shown = ", ".join(f"{value} ({count})" for value, count in counter.most_common(3))
+    return shown + (f" and {len(counter) - 3} others" if len(counter) > 3 else "")
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (", ..." if names[5:] else "")

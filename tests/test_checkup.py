@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from companion import checkup
+
+RNG = np.random.default_rng(0)
+
+
+def picture(width=64, height=64):
+    """A picture of coarse patches, as distinct as photos are."""
+    patches = RNG.integers(0, 256, (8, 8, 3)).astype("uint8")
+    return Image.fromarray(patches).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def save(image, path, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A flawless folder of pairs: 100 for training, 3 held out."""
+    for part, count in [("train", 100), ("val", 3)]:
+        for i in range(count):
+            for kind in ("source", "target"):
+                save(picture(), tmp_path / kind / part / f"{i}.png")
+    return tmp_path
+
+
+def test_a_flawless_folder_gives_nothing_to_mend_or_to_know(pairs):
+    report = checkup.check_folder(pairs)
+    assert report.to_mend == report.to_know == []
+    text = str(report)
+    assert "source: 100 train, 3 validation, 0 test" in text
+    assert "64x64 (103)" in text and "RGB (103)" in text
+    assert "To mend before training:\nnothing" in text
+
+
+def test_a_copy_among_the_held_out_is_found_though_saved_anew(pairs):
+    for kind in ("source", "target"):
+        with Image.open(pairs / kind / "train" / "7.png") as image:
+            save(image.resize((80, 80)), pairs / kind / "val" / "copy.jpg", quality=75)
+    assert checkup.check_folder(pairs).to_mend == [
+        "pair: 1 near-copies in train and validation: 7 = copy."
+    ]
+
+
+def test_pairs_of_one_source_and_different_targets_are_no_copies(pairs):
+    blank = Image.new("RGB", (64, 64), "white")  # one drawing, many flags
+    for part in ("train", "val"):
+        save(blank, pairs / "source" / part / "0.png")
+    assert checkup.check_folder(pairs).to_mend == []
+
+
+def test_drawings_on_much_white_are_told_apart(tmp_path):
+    for part, corner in [("trainA", 0), ("valA", 56), ("trainB", 0), ("valB", 0)]:
+        drawing = Image.new("RGB", (64, 64), "white")
+        drawing.paste((200, 0, 0), (corner, corner, corner + 8, corner + 8))
+        save(drawing, tmp_path / part / "1.png")
+    found = checkup.check_folder(tmp_path).to_mend
+    assert found == ["B: 1 near-copies in train and validation: 1 = 1."]
+
+
+def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
+    save(picture(), pairs / "source" / "train" / "alone.png")
+    save(picture(64, 48), pairs / "target" / "val" / "1.png")
+    (pairs / "source" / "train" / "5.png").write_bytes(b"no picture")
+    save(picture().convert("L"), pairs / "source" / "train" / "6.png")
+    report = checkup.check_folder(pairs)
+    broken, partner, shape = report.to_mend
+    assert "5.png cannot be read as a picture" in broken
+    assert partner == "train: without a partner of the same name: 5, alone."
+    assert shape == "validation: source and target differ in shape: 1."
+    squeezed, mixed = sorted(report.to_know, reverse=True)
+    assert squeezed.startswith("target: ") and "squeezed" in squeezed
+    assert mixed.startswith("source: ") and "grey" in mixed
+
+
+def test_pairs_side_by_side_are_halves(tmp_path):
+    for i in range(3):
+        save(picture(128, 64), tmp_path / "train" / f"{i}.png")
+    save(picture(129, 64), tmp_path / "train" / "odd.png")
+    report = checkup.check_folder(tmp_path)
+    odd, held_out = report.to_mend
+    assert "odd.png is 129 pixels wide" in odd and "no pictures are held out" in held_out
+    assert "  pixels: 64x64 (4)" in report.facts
+    assert len(report.to_know) == 1 and "fewer than 100" in report.to_know[0]
+
+
+def test_folders_of_all_three_layouts_are_read(pairs, tmp_path):
+    paired = checkup.read_folder(pairs, size=8)
+    assert len(paired.train.source) == len(paired.train.target) == 100
+    for part in ("trainA", "trainB", "trainB"):
+        save(picture(), tmp_path / "piles" / part / f"{RNG.random()}.png")
+    piles = checkup.read_folder(tmp_path / "piles", size=8)
+    assert (len(piles.train.source), len(piles.train.target)) == (1, 2)
+    both = Image.new("RGB", (16, 8), "white")
+    both.paste((0, 0, 0), (0, 0, 8, 8))
+    save(both, tmp_path / "sides" / "train" / "1.png")
+    left = checkup.read_folder(tmp_path / "sides", size=8, source="left")
+    assert (left.train.source == 0).all() and (left.train.target == 255).all()
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
+        checkup.check_folder(tmp_path / "nowhere")
