@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 # Chapters in which any cell supports a number, as long as their prose relies on it.
-CHAPTER_WIDE = {"unet_vs_resnet"}
+CHAPTER_WIDE = set()
 
 
 def chapter(folder, *words, name="unet.ipynb"):
