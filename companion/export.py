@@ -80,7 +80,7 @@ def load_translator(model):
         shape, run = _litert(path)
     else:
         generator = load_generator(model)
-        shape, run = generator.input.shape, lambda x: generator.predict(x, verbose=0)
+        shape, run = generator.input.shape, generator.predict_on_batch
     return PictureTranslator(model, shape[1:], run)
 
 
@@ -88,15 +88,19 @@ class PictureTranslator:
     """A generator from a file: called with uint8 pictures (N, H, W, C), it returns uint8 pictures.
 
     shape: (H, W, C) of the pictures that it takes; None where every number will do
-    run:   the same for float32 pictures in [-1, 1], to compare numbers before they are rounded
 
+    `run` does the same for float32 pictures in [-1, 1], to compare numbers before they are rounded.
+    Both go picture by picture, so that many need no more memory than one.
     Raises ValueError for pictures of another type or shape.
     """
 
     def __init__(self, name, shape, run):
         self.name = name
         self.shape = tuple(n if isinstance(n, int) and n > 0 else None for n in shape)
-        self.run = run
+        self._run = run
+
+    def run(self, pictures):
+        return np.concatenate([self._run(picture[None]) for picture in pictures])
 
     def __call__(self, pictures):
         given = np.shape(pictures)
@@ -122,11 +126,7 @@ def _onnx(path):
     options.log_severity_level = 4  # what goes wrong is raised, and need not be printed too
     session = _read(path, lambda: runtime.InferenceSession(path, options))
     source = session.get_inputs()[0]
-
-    def run(pictures):  # one by one, as for LiteRT, so that many need no more memory than one
-        return np.concatenate([session.run(None, {source.name: x[None]})[0] for x in pictures])
-
-    return source.shape, run
+    return source.shape, lambda picture: session.run(None, {source.name: picture})[0]
 
 
 def _litert(path):
@@ -135,15 +135,14 @@ def _litert(path):
     network = _read(path, lambda: litert.Interpreter(str(path), num_threads=cores))
     source, target = network.get_input_details()[0], network.get_output_details()[0]
 
-    def run_one(picture):
+    def run(picture):
         network.resize_tensor_input(source["index"], picture.shape)
         network.allocate_tensors()
         network.set_tensor(source["index"], picture)
         network.invoke()
         return network.get_tensor(target["index"])
 
-    shape = [int(n) for n in source["shape_signature"]]
-    return shape, lambda pictures: np.concatenate([run_one(x[None]) for x in pictures])
+    return [int(n) for n in source["shape_signature"]], run
 
 
 def _export(generator, path, suffix, **options):
