@@ -68,7 +68,7 @@ STYLES = {
 
 
 def _without(*terms):
-    # What a term does is far larger than the spread of three seeds of `styles`, so one seed shows it.
+    # One seed, since leaving out a term does more than the spread of the three seeds of `styles`.
     weights = {**STYLES["weights"], **dict.fromkeys(terms, 0.0)}
     return {**STYLES, "weights": weights, "seeds": 1}
 
