@@ -8,9 +8,6 @@ import prose
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-# Chapters in which any cell supports a number, as long as their prose relies on it.
-CHAPTER_WIDE = set()
-
 
 def chapter(folder, *words, name="unet.ipynb"):
     """A chapter with this prose and one cell that shows 0.1168, 54,414,979 and (1, 256, 256, 3)."""
@@ -31,11 +28,8 @@ def problems(folder, words, facts=(), name="unet.ipynb"):
 
 def test_the_book():
     pages, facts, bibliography = notebooks.pages(), prose.facts(), prose.bibliography()
-    found = prose.problems(pages, facts, bibliography, CHAPTER_WIDE)
+    found = prose.problems(pages, facts, bibliography)
     assert not found, "\n".join(found)
-    strict = prose.problems(pages, facts, bibliography)
-    needless = [name for name in CHAPTER_WIDE if f"{name}.ipynb: prints" not in "\n".join(strict)]
-    assert not needless, f"Every section supports its numbers: remove {needless} from CHAPTER_WIDE."
 
 
 @pytest.mark.parametrize(
@@ -122,12 +116,6 @@ def test_html_shows_no_number(tmp_path):
         new_output("display_data", {"text/html": "<p>0.43 0.87</p>", "text/plain": "-"})
     ]
     assert lies(sectioned(tmp_path, cell, "So 0.87.")) == ["0.43", "0.87"]
-
-
-def test_a_chapter_can_be_checked_as_a_whole(tmp_path):
-    sectioned(tmp_path, "## One\n\nIt is 0.87 or 0.99.", "## Two", shows("0.87 0.43"))
-    [found] = prose.problems([tmp_path / "unet.ipynb"], [], {"isola2017"}, {"unet"})
-    assert lies([found]) == ["0.99"]
 
 
 @pytest.mark.parametrize(

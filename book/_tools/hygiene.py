@@ -37,8 +37,6 @@ CELLS_SEEN = 45
 BYTES_PER_NOTEBOOK = 1_500_000
 ENDING = ["What you learned", "Check yourself", "Exercises", "References"]
 EXERCISES = ["Warm-up", "Core", "Stretch"]
-# Chapters of the first edition: longer, without "Check yourself", until each is rewritten.
-FIRST_EDITION = set()
 MARKDOWN = MarkdownIt()
 
 
@@ -46,7 +44,7 @@ def problems(path, url):
     """What is wrong with one notebook, as lines of text that name the cell and the remedy."""
     notebook = read(path)
     found = file_problems(path, notebook) + first_cell_problems(notebook, url)
-    found += structure_problems(notebook.cells, first_edition=path.stem in FIRST_EDITION)
+    found += structure_problems(notebook.cells)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
         found.append("was not run from top to bottom: make execute CHAPTER=" + path.stem)
@@ -139,12 +137,12 @@ def sections(cells):
     return parts
 
 
-def structure_problems(cells, first_edition=False):
+def structure_problems(cells):
     found = []
     seen = sum(
         not {"remove-cell", "hide-cell"} & set(cell.metadata.get("tags", [])) for cell in cells
     )
-    if seen > CELLS_SEEN and not first_edition:
+    if seen > CELLS_SEEN:
         found.append(f"shows {seen} cells, more than {CELLS_SEEN}: collapse or drop some")
     texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
     titles = [title for text in texts for level, title in headings(text) if level == 1]
@@ -162,10 +160,8 @@ def structure_problems(cells, first_edition=False):
         found.append("lacks the line **Time:** ... on a CPU")
     if not re.search(r"(?m)^\*\*Prerequisites:\*\* \S", opening):
         found.append("lacks the line **Prerequisites:** ...")
-    unasked = first_edition and "Check yourself" not in order
-    ending = [name for name in ENDING if not (unasked and name == "Check yourself")]
-    if order[-len(ending) :] != ending:
-        found.append(f"must end with the sections ## {', ## '.join(ending)}")
+    if order[-len(ENDING) :] != ENDING:
+        found.append(f"must end with the sections ## {', ## '.join(ENDING)}")
     return found + exercise_problems(parts.get("Exercises", []))
 
 

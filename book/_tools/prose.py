@@ -175,18 +175,17 @@ def sections(path):
     return found
 
 
-def statements(path, cited, chapter_wide):
+def statements(path, cited):
     """Triples (text, number, values that support it) of all numbers of a page's prose.
 
-    cited: values of the facts for this page; chapter_wide: any cell of the page supports a number
+    cited: values of the facts for this page
     """
     parts = sections(path)
     everything = set().union(*(part.shown for part in parts))
     settings = next((part.shown for part in parts if part.shown), set())
-    own = [everything if chapter_wide else part.shown | settings for part in parts]
     found = [
-        (part.repeats, text, number, everything if kind == "code" else shown)
-        for part, shown in zip(parts, own)
+        (part.repeats, text, number, everything if kind == "code" else part.shown | settings)
+        for part in parts
         for kind, text in part.pieces
         for number in numbers(readable(kind, text))
         if significant_digits(number[0]) >= 2
@@ -195,18 +194,15 @@ def statements(path, cited, chapter_wide):
     return [(text, n, shown | said if repeats else shown) for repeats, text, n, shown in found]
 
 
-def problems(paths, facts, bibliography, chapter_wide=()):
-    """What is wrong with the prose of these pages and with the list of facts, as lines of text.
-
-    chapter_wide: names of pages in which any cell supports a number, not only the section's
-    """
+def problems(paths, facts, bibliography):
+    """What is wrong with the prose of these pages and with the list of facts, as lines of text."""
     found, used = [], set()
     for path in paths:
         parts = [piece for part in sections(path) for piece in part.pieces]
         found += [f"{path.name}: {problem}" for problem in name_problems(parts)]
         known = [(fact, values(str(fact["value"]))) for fact in facts]
         cited = set().union(*(shown for fact, shown in known if path.stem in fact["where"]))
-        for text, number, shown in statements(path, cited, path.stem in chapter_wide):
+        for text, number, shown in statements(path, cited):
             fitting = [fact for fact, value in known if supported(number, value)]
             here = [fact for fact in fitting if path.stem in fact["where"]]
             used |= {(str(fact["value"]), path.stem) for fact in here}
