@@ -35,6 +35,7 @@ def psnr(target, output):
 def ssim(target, output):
     """Return the structural similarity of each picture, shape (N,), 1 for equal pictures.
 
+    Brightness counts from black, -1, since its term compares ratios.
     Raises ValueError also for H or W below 11, the size of the Gaussian window.
     Source: Wang et al. 2004, section III.B.
     """
@@ -44,7 +45,7 @@ def ssim(target, output):
             f"SSIM compares windows of 11x11 pixels, which pictures of shape {target.shape} do not "
             f"hold: compare larger ones, or take another metric."
         )
-    return tf.image.ssim(target, output, max_val=2.0).numpy()
+    return tf.image.ssim(target + 1, output + 1, max_val=2.0).numpy()
 
 
 def perceptual_distance(target, output, layers=_PERCEPTUAL):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import tensorflow as tf
 from scipy import ndimage
 
 from companion import features, metrics
@@ -31,8 +32,13 @@ def test_ssim_is_one_for_equal_pictures_and_falls():
 def test_ssim_agrees_with_its_definition_on_flat_pictures():
     dark, light = np.full((1, 11, 11, 1), -0.5), np.full((1, 11, 11, 1), 0.5)
     c1 = (0.01 * 2) ** 2
-    expected = (2 * -0.5 * 0.5 + c1) / (0.5**2 + 0.5**2 + c1)
+    expected = (2 * 0.5 * 1.5 + c1) / (0.5**2 + 1.5**2 + c1)  # counted from black
     assert metrics.ssim(dark, light) == pytest.approx(expected, rel=1e-4)
+
+
+def test_ssim_is_that_of_the_same_pictures_in_bytes():
+    by_tensorflow = tf.image.ssim((TARGET + 1) * 127.5, (OFF + 1) * 127.5, max_val=255)
+    np.testing.assert_allclose(metrics.ssim(TARGET, OFF), by_tensorflow, rtol=1e-3)
 
 
 @pytest.mark.parametrize("metric", [metrics.mean_absolute_error, metrics.psnr, metrics.ssim])
