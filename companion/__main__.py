@@ -10,7 +10,13 @@ from PIL import Image
 
 from companion._checks import whole_number
 from companion._sources import progress
-from companion.checkup import check_folder, read_folder, sides
+from companion.checkup import (
+    check_folder,
+    contact_sheet,
+    held_out_errors,
+    read_folder,
+    sides,
+)
 from companion.folders import _SUFFIXES, _pictures_in, _read_picture
 
 # What needs TensorFlow is imported where it is used, so that help and refusals come at once.
@@ -34,16 +40,18 @@ def translate(model, source, target):
 
     translator = export.load_translator(model)
     height, width, _ = translator.shape
-    for path, result in progress(list(zip(paths, results)), "Translating"):
+    work = list(zip(paths, results))
+    for path, result in progress(work, "Translating", disable=None):  # only in a terminal
         picture = _read_picture(path)  # squeezed, as for training, unless every size will do
         picture = picture.resize((width or picture.width, height or picture.height))
         translated = translator(np.asarray(picture)[None])[0]
         with export.whole_file(result) as part:
             Image.fromarray(translated).save(part)
+    print(f"{len(paths)} translated: {target}")
 
 
 def train(kind, folder, model, source="right", **settings):
-    """Train on a folder of pictures and keep the generator, after each epoch."""
+    """Train on a folder of pictures; keep the generator and what it makes of held-out ones."""
     import keras
 
     from companion import data, recorded
@@ -64,20 +72,42 @@ def train(kind, folder, model, source="right", **settings):
     if not paired:
         files = {"generator_ab": model, "generator_ba": model.with_stem(f"{model.stem}_back")}
 
+    held_out = next((split for split in splits[1:] if len(split.source)), None)
+
+    def paint(name, pictures):
+        painted = networks[name].predict(data.normalize(pictures), batch_size=16, verbose=0)
+        return data.denormalize(painted)
+
     def keep(epoch, logs):
         for name, file in files.items():
             with whole_file(file) as part:
                 networks[name].save(part)
+        if held_out:
+            source, target = (pictures[:6] for pictures in held_out[:2])
+            rows = [source, paint(next(iter(files)), source), target]
+            rows += [] if paired else [paint("generator_ba", target)]
+            with whole_file(model.with_suffix(".png")) as part:
+                contact_sheet(rows).save(part)
 
-    held_out = next((split for split in splits[1:] if len(split.source)), None)
     recorded.model_of(recipe, networks).fit(
         recorded.batches(recipe, splits.train, seed=0, training=True),
         validation_data=held_out and data.to_dataset(held_out, 16, paired=paired),
         epochs=epochs,
         steps_per_epoch=recipe["steps"] // epochs,
         shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,  # no bars in files and notebooks
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
     )
+    if not held_out:
+        print("No picture was held out in val, so nothing here says how good it is.")
+    elif paired:
+        translated = paint("generator", held_out.source)
+        print(f"Mean absolute error on {len(translated)} held-out pairs:")
+        for what, error in held_out_errors(translated, held_out, splits.train).items():
+            print(f"{error:7.3f}  {what}")
+    if held_out:
+        rows = "sources, translations, targets" + ("" if paired else ", translations back")
+        print(f"Look at {model.with_suffix('.png')}: {rows}, from top to bottom.")
     print(f"The trained generator is in {' and the way back in '.join(map(str, files.values()))}.")
 
 

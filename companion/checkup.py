@@ -1,4 +1,4 @@
-"""A look at a folder of pictures before a network trains on them for hours."""
+"""A look at a folder of pictures before a network trains on it, and at what it learned after."""
 
 import itertools
 from collections import Counter
@@ -55,15 +55,20 @@ def read_folder(folder, size=256, source="right"):
 
 @dataclass
 class Report:
-    """What a look at a folder found: three lists of sentences; print it to read them."""
+    """What a look at a folder found: three lists of sentences; print it to read them.
+
+    next: the command to go on with
+    """
 
     facts: list[str] = field(default_factory=list)
     to_mend: list[str] = field(default_factory=list)
     to_know: list[str] = field(default_factory=list)
+    next: str = ""
 
     def __str__(self):
         lines = [*self.facts, "", "To mend before training:", *(self.to_mend or ["nothing"])]
-        return "\n".join([*lines, "", "To know:", *(self.to_know or ["nothing"])])
+        lines += ["", "To know:", *(self.to_know or ["nothing"])]
+        return "\n".join([*lines, "", f"Next: {self.next}"])
 
 
 def check_folder(folder):
@@ -71,7 +76,8 @@ def check_folder(folder):
 
     To mend: pictures that cannot be read, that lack a partner or differ from it in shape, no
     pictures held out, and near-copies across the parts, which make a held-out error look too good.
-    To know: few pictures, shapes that get squeezed, and kinds of colour that are mixed.
+    To know: few pictures, shapes that get squeezed, single pictures of another size than the
+    rest, and kinds of colour that are mixed.
 
     Raises FileNotFoundError where the folder has none of these layouts.
     """
@@ -87,28 +93,74 @@ def check_folder(folder):
         shapes = Counter(f"{width}x{height}" for (width, height), _, _ in seen)
         modes = Counter(mode for _, mode, _ in seen)
         report.facts += [f"  pixels: {_commonest(shapes)}", f"  colours: {_commonest(modes)}"]
+        if any(width != height for (width, height), _, _ in seen):
+            report.to_know.append(f"{kind}: pictures that are not square will be squeezed.")
+        if kind == "pair" and any(2 * width == height for (width, height), _, _ in seen):
+            report.to_know.append(
+                f"{kind}: pictures that are square as a whole; are these two side by side?"
+            )
+        odd = _rare(parts, 0)
+        if odd and len(shapes) < 5:  # photos of all sizes are nothing to wonder at
+            report.to_know.append(
+                f"{kind}: of another size than the rest: {_some(odd)}; is that on purpose?"
+            )
+        if len(modes) > 1:
+            report.to_know.append(
+                f"{kind}: of another kind of colour than the rest: {_some(_rare(parts, 1))}. All "
+                f"become RGB, transparent ones on white; a grey one among coloured ones teaches "
+                f"that grey is right."
+            )
+    if set(looks) == {"source", "target"}:
+        looks = {"pair": _partners(looks, report)}
+    for kind, parts in looks.items():
         if len(parts["train"]) < FEW:
             report.to_know.append(
                 f"{kind}: with fewer than {FEW} training pictures a network soon knows them by "
-                f"heart; watch the held-out error."
+                f"heart; judge it by pictures that are held out."
             )
         if not parts["validation"] and not parts["test"]:
             report.to_mend.append(
                 f"{kind}: no pictures are held out to judge by; move a tenth of them to val."
             )
-        if any(width != height for (width, height), _, _ in seen):
-            report.to_know.append(f"{kind}: pictures that are not square will be squeezed.")
-        if len(modes) > 1:
-            report.to_know.append(
-                f"{kind}: all pictures become RGB, transparent ones on white; grey ones among "
-                f"coloured ones teach that grey is right."
-            )
-    if set(looks) == {"source", "target"}:
-        looks = {"pair": _partners(looks, report)}
-    for kind, parts in looks.items():
         for first, second in itertools.combinations(PARTS, 2):
             _compare(kind, first, second, parts, report)
+    command = "train cyclegan" if set(looks) == {"A", "B"} else "train pix2pix"
+    command = "check" if report.to_mend else command
+    report.next = f"python -m companion {command} {folder}"
+    if not report.to_mend:
+        report.next += " painter.keras"
     return report
+
+
+def held_out_errors(translated, held_out, train):
+    """Return {what: mean absolute error} on pairs kept out of training, 0 to 2, as losses have it.
+
+    What the network made, uint8 (n, H, W, 3), stands beside two things that need no network: the
+    source as it is, and the mean of all training targets, the same for every picture.
+    """
+    mean = train.target.mean(axis=0, dtype="float64")
+    candidates = {
+        "the translations": translated,
+        "the sources, left alone": held_out.source,
+        "the mean training target": mean,
+    }
+    target = held_out.target.astype("float32")
+    return {what: float(abs(x - target).mean() / 127.5) for what, x in candidates.items()}
+
+
+def contact_sheet(rows, side=128, gap=4):
+    """Return rows of uint8 pictures (n, H, W, 3) as one Pillow picture, on white.
+
+    side: in pixels, at least; smaller pictures are enlarged
+    """
+    side = max(side, rows[0].shape[1])
+    columns, step = max(map(len, rows)), side + gap
+    sheet = Image.new("RGB", (columns * step - gap, len(rows) * step - gap), "white")
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            picture = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC)
+            sheet.paste(picture, (x * step, y * step))
+    return sheet
 
 
 def _look_at(folder, kind, report):
@@ -172,6 +224,16 @@ def _compare(kind, first, second, parts, report):
 def _ratio(look):
     (width, height), _, _ = look
     return round(width / height, 2)
+
+
+def _rare(parts, feature):
+    """Return the pictures that differ in a feature of their look from more than half of all."""
+    looks = {
+        f"{part}/{name}": look[feature] for part in PARTS for name, look in parts[part].items()
+    }
+    counter = Counter(looks.values())
+    usual = [value for value, count in counter.most_common(1) if 2 * count > len(looks)]
+    return [name for name, value in looks.items() if usual and value not in usual]
 
 
 def _commonest(counter):

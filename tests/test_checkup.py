@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from companion import checkup
+from companion import checkup, data
 
 RNG = np.random.default_rng(0)
 
@@ -35,6 +35,7 @@ def test_a_flawless_folder_gives_nothing_to_mend_or_to_know(pairs):
     assert "source: 100 train, 3 validation, 0 test" in text
     assert "64x64 (103)" in text and "RGB (103)" in text
     assert "To mend before training:\nnothing" in text
+    assert text.endswith(f"Next: python -m companion train pix2pix {pairs} painter.keras")
 
 
 def test_a_copy_among_the_held_out_is_found_though_saved_anew(pairs):
@@ -72,9 +73,20 @@ def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
     assert "5.png cannot be read as a picture" in broken
     assert partner == "train: without a partner of the same name: 5, alone."
     assert shape == "validation: source and target differ in shape: 1."
-    squeezed, mixed = sorted(report.to_know, reverse=True)
+    mixed, squeezed, odd, few = report.to_know
     assert squeezed.startswith("target: ") and "squeezed" in squeezed
-    assert mixed.startswith("source: ") and "grey" in mixed
+    assert mixed.startswith("source: ") and "than the rest: train/6. All become RGB" in mixed
+    assert odd.startswith("target: of another size than the rest: validation/1;")
+    assert few.startswith("pair: with fewer than 100")  # 5.png is broken
+    assert str(report).endswith(f"Next: python -m companion check {pairs}")
+
+
+def test_photos_of_all_sizes_are_nothing_to_wonder_at(tmp_path):
+    for i, size in enumerate([64, 64, 64, 64, 64, 64, 72, 80, 88, 96]):
+        save(picture(size, size), tmp_path / "trainA" / f"{i}.png")
+        save(picture(72 if i == 3 else 64, 72 if i == 3 else 64), tmp_path / "trainB" / f"{i}.png")
+    odd = [line for line in checkup.check_folder(tmp_path).to_know if "another size" in line]
+    assert len(odd) == 1 and odd[0].startswith("B: ")
 
 
 def test_pairs_side_by_side_are_halves(tmp_path):
@@ -86,6 +98,12 @@ def test_pairs_side_by_side_are_halves(tmp_path):
     assert "odd.png is 129 pixels wide" in odd and "no pictures are held out" in held_out
     assert "  pixels: 64x64 (4)" in report.facts
     assert len(report.to_know) == 1 and "fewer than 100" in report.to_know[0]
+
+
+def test_single_pictures_are_not_taken_for_two_side_by_side(tmp_path):
+    for name in ("train/1.png", "val/2.png"):
+        save(picture(64, 64), tmp_path / name)
+    assert any("square as a whole" in line for line in checkup.check_folder(tmp_path).to_know)
 
 
 def test_folders_of_all_three_layouts_are_read(pairs, tmp_path):
@@ -102,3 +120,31 @@ def test_folders_of_all_three_layouts_are_read(pairs, tmp_path):
     assert (left.train.source == 0).all() and (left.train.target == 255).all()
     with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
         checkup.check_folder(tmp_path / "nowhere")
+
+
+def test_without_pairs_the_next_command_is_cyclegan(tmp_path):
+    for part in ("trainA", "testA", "trainB", "testB"):
+        save(picture(), tmp_path / part / "1.png")
+    report = checkup.check_folder(tmp_path)
+    assert report.next == f"python -m companion train cyclegan {tmp_path} painter.keras"
+
+
+def test_held_out_errors_are_those_of_the_loss():
+    source, target = np.full((2, 4, 4, 3), 100, "uint8"), np.full((2, 4, 4, 3), 200, "uint8")
+    target[1] = 220
+    held_out, train = data.Split(source, target, ["1", "2"]), data.Split(source, target + 5, [])
+    errors = checkup.held_out_errors(np.full_like(target, 190), held_out, train)
+    one, other = map(data.normalize, (source, target))
+    assert errors["the sources, left alone"] == pytest.approx(np.abs(one - other).mean(), abs=1e-6)
+    assert errors["the translations"] == pytest.approx(20 / 127.5)
+    assert errors["the mean training target"] == pytest.approx(10 / 127.5)
+
+
+def test_a_contact_sheet_enlarges_small_pictures_only():
+    row = np.full((3, 64, 64, 3), 9, "uint8")
+    sheet = checkup.contact_sheet([row, row[:1]])
+    assert sheet.size == (3 * 132 - 4, 2 * 132 - 4)
+    pixels = np.asarray(sheet)
+    assert (pixels[:128, :128] == 9).all() and (pixels[:, 128:132] == 255).all()
+    assert (pixels[132:, 132:] == 255).all()
+    assert checkup.contact_sheet([np.zeros((1, 200, 200, 3), "uint8")]).size == (200, 200)

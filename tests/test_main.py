@@ -56,7 +56,7 @@ def test_a_picture_is_translated(model, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.png"]
 
 
-def test_a_folder_is_translated_and_shows_how_far_it_is(model, tmp_path, capsys):
+def test_a_folder_is_translated(model, tmp_path, capsys):
     for name in ["a.png", "b.JPG", "c.webp"]:
         save(tmp_path / "in" / name, size=(40, 20))
     (tmp_path / "in" / "notes.txt").write_text("no picture", encoding="utf-8")
@@ -65,7 +65,7 @@ def test_a_folder_is_translated_and_shows_how_far_it_is(model, tmp_path, capsys)
     assert [path.name for path in written] == ["a.png", "b.png", "c.png"]
     assert {read(path).shape for path in written} == {(16, 16, 3)}
     assert not np.array_equal(read(written[0]), read(written[1]))
-    assert "3/3" in capsys.readouterr().out
+    assert f"3 translated: {tmp_path / 'out'}" in capsys.readouterr().out
 
 
 def test_pictures_keep_their_size_where_every_size_will_do(tmp_path):
@@ -110,7 +110,7 @@ def test_pix2pix_trains_on_a_folder_of_pairs(small, tmp_path, capsys):
     run("train", "pix2pix", tmp_path / "pairs", out, "--size", 16, "--steps", 4, "--batch-size", 1)
     printed = capsys.readouterr().out
     assert "Epoch 2/2" in printed and "val_l1" in printed and str(out) in printed
-    assert [path.name for path in out.parent.iterdir()] == ["out.keras"]
+    assert sorted(path.name for path in out.parent.iterdir()) == ["out.keras", "out.png"]
     trained = export.load_translator(out)  # the file holds what was judged last
     one, other = (
         data.normalize(read(tmp_path / "pairs" / kind / "val" / "3.png")[None])
@@ -118,15 +118,38 @@ def test_pix2pix_trains_on_a_folder_of_pairs(small, tmp_path, capsys):
     )
     error = float(re.findall(r"val_l1: ([\d.]+)", printed)[-1])
     assert np.abs(trained.run(one) - other).mean() == pytest.approx(error, abs=1e-3)
+    summary = re.findall(r"^ +([\d.]+)  (?:the|always) (.+)$", printed, re.MULTILINE)
+    errors = {what: float(value) for value, what in summary}
+    assert errors["translations"] == pytest.approx(error, abs=3e-3)  # rounded to bytes
+    assert errors["sources, left alone"] == pytest.approx(np.abs(one - other).mean(), abs=1e-3)
+    # The sheet: source, translation and target of the one held-out pair, one above the other.
+    sheet = Image.fromarray(read(out.with_suffix(".png")))
+    shown = [sheet.crop((0, top, 128, top + 128)).resize((16, 16), 4) for top in (0, 132, 264)]
+    expected = [one, trained.run(one), other]
+    for picture, pixels in zip(shown, expected):
+        assert (
+            np.abs(np.asarray(picture) - data.denormalize(pixels)[0].astype(float)).mean() < 30
+        )  # noise, enlarged
 
 
 def test_cyclegan_trains_without_pairs_and_keeps_both_ways(small, tmp_path):
     for name in ["trainA/1", "trainA/2", "trainB/1", "testA/1", "testA/2", "testB/3"]:
         save(tmp_path / "piles" / f"{name}.png")
     run("train", "cyclegan", tmp_path / "piles", tmp_path / "out.keras", "--size", 16, "--steps", 2)
+    assert read(tmp_path / "out.png").shape == (4 * 132 - 4, 2 * 132 - 4, 3)
     there, back = (export.load_generator(tmp_path / f"{x}.keras") for x in ("out", "out_back"))
     assert (there.get_weights()[0] != back.get_weights()[0]).any()
     assert "train cyclegan" in fails("train", "pix2pix", tmp_path / "piles", tmp_path / "x.keras")
+
+
+def test_a_training_without_held_out_pictures_says_so(small, tmp_path, capsys):
+    for name in ["1", "2"]:
+        save(tmp_path / "sides" / "train" / f"{name}.png", size=(32, 16))
+    settings = ["--size", 16, "--steps", 2]
+    run("train", "pix2pix", tmp_path / "sides", tmp_path / "out.keras", *settings)
+    printed = capsys.readouterr().out
+    assert "No picture was held out" in printed and "Mean absolute error" not in printed
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_an_interrupted_training_keeps_the_last_whole_epoch(small, tmp_path, monkeypatch):
