@@ -3,6 +3,9 @@
 `load(name)` returns a trained network, `history(name)` its curves and numbers, `names()` lists
 them. `python -m companion.recorded NAME ...` trains again and stores anew; interrupted, it goes on
 from the last epoch when called again.
+
+A recording names its device and versions. Those made on a GPU ran the same recipes and networks
+through Keras on JAX, whose steps give TensorFlow's losses to four digits.
 """
 
 import csv
@@ -95,6 +98,10 @@ RECIPES = {
     "earth_batch_norm": {**EARTH, "norm": "batch"},
     "earth_no_norm": {**EARTH, "norm": "none"},
     "earth_128": {**EARTH, "size": 128, "seeds": 1},
+    # From how few pairs: `earth` has 2,281.
+    "earth_10": {**EARTH, "pairs": 10},
+    "earth_100": {**EARTH, "pairs": 100},
+    "earth_1000": {**EARTH, "pairs": 1000},
     # Line drawings of emoji, where many colours are right.
     "emoji": EMOJI,
     "emoji_l1": {**EMOJI, "adversarial": None},
@@ -109,8 +116,9 @@ RECIPES = {
     "styles_no_identity": _without("identity"),
     "styles_no_adversarial": _without("adversarial"),
     "styles_forward_cycle": _without("cycle_b"),
+    "styles_no_pool": {**STYLES, "pool_size": 0, "seeds": 1},
     # Maps and satellite pictures as if nobody knew which belong together.
-    "earth_unpaired": {**STYLES, "data": "earth", "seeds": 1},
+    "earth_unpaired": {**STYLES, "data": "earth_unpaired", "seeds": 1},
     "styles_pairs": {
         **{key: value for key, value in STYLES.items() if key != "weights"},
         "data": "emoji_styles_pairs",
@@ -190,10 +198,18 @@ def pictures(recipe):
     """Return the Splits that a recipe trains on."""
     if recipe["data"] == "emoji_styles_pairs":
         return data.emoji_styles(recipe["size"], paired=True)
+    if recipe["data"] == "earth_unpaired":
+        return earth.earth(recipe["size"], paired=False)
     if recipe["data"] == "openmoji_grey":
         parts = data.openmoji(recipe["size"])
         return data.Splits(*(p._replace(source=data.greyscale(p.target)) for p in parts))
-    return getattr(data, recipe["data"])(recipe["size"])
+    parts = getattr(data, recipe["data"])(recipe["size"])
+    if "pairs" in recipe:  # from all over the world, since neighbours overlap
+        spread = np.linspace(0, len(parts.train.source) - 1, recipe["pairs"]).round().astype(int)
+        source, target, names = parts.train
+        train = data.Split(source[spread], target[spread], [names[i] for i in spread])
+        parts = parts._replace(train=train)
+    return parts
 
 
 def build(recipe):
@@ -262,8 +278,8 @@ def _recognizer(size, filters):
 class _Weighted(CycleGAN):
     """CycleGAN with a weight for each term, so that each can be left out."""
 
-    def __init__(self, *networks, weights):
-        super().__init__(*networks, identity_weight=weights["identity"])
+    def __init__(self, *networks, weights, pool_size):
+        super().__init__(*networks, identity_weight=weights["identity"], pool_size=pool_size)
         self.weights_of_terms = weights
 
     def total_loss(self, **terms):
@@ -290,7 +306,9 @@ def model_of(recipe, networks):
         )
         return model
     if "weights" in recipe:
-        model = _Weighted(*networks.values(), weights=recipe["weights"])
+        model = _Weighted(
+            *networks.values(), weights=recipe["weights"], pool_size=recipe.get("pool_size", 50)
+        )
     else:
         l1_weight, adversarial = recipe["l1_weight"], recipe["adversarial"]
         model = Pix2Pix(**networks, l1_weight=l1_weight, adversarial=adversarial)
@@ -375,7 +393,7 @@ def measure(name, networks):
         numbers["mean_absolute_error_ba"] = float(metrics.mean_absolute_error(source, back).mean())
     if recipe["data"].startswith("openmoji"):
         numbers["colourfulness"] = float(metrics.colourfulness(output).mean())
-    if recipe["data"] == "earth" and recipe["size"] == 64:
+    if recipe["data"].startswith("earth") and recipe["size"] == 64:
         seen = load("earth_recognizer").predict(output, batch_size=16, verbose=0).argmax(-1)
         numbers |= metrics.recognition(earth.brushes(test.source), seen)
     return {key: round(value, 4) for key, value in numbers.items()}
@@ -396,21 +414,32 @@ def fingerprint(recipe):
 
 def record(name):
     """Train all seeds of a recipe and store the recording."""
+    runs = []
+    for seed in range(RECIPES[name]["seeds"]):
+        networks, curves, minutes = train(name, seed)
+        weights = {key: rounded(network.get_weights()) for key, network in networks.items()}
+        runs.append((weights, curves, minutes))
+    versions = {module.__name__: module.__version__ for module in (keras, np, tf)}
+    store(name, runs, f"{os.cpu_count()} cores, {platform.machine()}", versions)
+
+
+def store(name, runs, device, versions):
+    """Measure the networks of all seeds, and store the first ones' weights and all numbers.
+
+    runs: for each seed ({network: rounded weights}, curves, minutes)
+    """
     recipe = RECIPES[name]
-    curves, held_out, minutes = [], {}, []
-    for seed in range(recipe["seeds"]):
-        networks, seed_curves, seed_minutes = train(name, seed)
-        networks = _rounded(networks)
-        if seed == 0:
-            first = {key: network.get_weights() for key, network in networks.items()}
-        curves.append(seed_curves)
-        minutes.append(round(seed_minutes, 1))
+    held_out = {}
+    for seed, (weights, _, _) in enumerate(runs):
+        networks = build(recipe)
+        for key in weights:
+            networks[key].set_weights(weights[key])
         for key, value in measure(name, networks).items():
             held_out.setdefault(key, []).append(value)
         print(f"{name}, seed {seed}: {held_out}", flush=True)
     arrays = {
         f"{network}/{i:03}": weight.astype("float16")
-        for network, weights in first.items()
+        for network, weights in runs[0][0].items()
         if not network.startswith("discriminator") or name in DISCRIMINATORS
         for i, weight in enumerate(weights)
     }
@@ -418,10 +447,10 @@ def record(name):
         "settings": recipe,
         **fingerprint(recipe),
         "held_out": held_out,
-        "minutes": minutes,
-        "device": f"{os.cpu_count()} cores, {platform.machine()}",
-        "versions": {m.__name__: m.__version__ for m in (keras, np, tf)},
-        "curves": curves,
+        "minutes": [round(minutes, 1) for _, _, minutes in runs],
+        "device": device,
+        "versions": versions,
+        "curves": [curves for _, curves, _ in runs],
     }
     FOLDER.mkdir(exist_ok=True)
     np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
@@ -429,14 +458,16 @@ def record(name):
     (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def _rounded(networks):
-    """Round the weights as a recording keeps them, so that its numbers are those of its weights."""
-    for network in networks.values():
-        weights = network.get_weights()
-        # To 8 bits, since those beyond them would not compress, and then as stored.
-        weights = [tf.cast(w, "bfloat16").numpy().astype("float16") for w in weights]
-        network.set_weights([w.astype("float32") for w in weights])
-    return networks
+def rounded(weights):
+    """Return weights as a recording keeps them, so that its numbers are those of its weights.
+
+    To 6 binary digits, since those beyond would not compress, and then to float16.
+    """
+    kept = []
+    for weight in weights:
+        fraction, exponent = np.frexp(weight)
+        kept.append(np.ldexp(np.round(fraction * 64) / 64, exponent).astype("float16"))
+    return [weight.astype("float32") for weight in kept]
 
 
 if __name__ == "__main__":
