@@ -1,6 +1,7 @@
 """The command line: `python -m companion --help`."""
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,20 @@ from companion.folders import _SUFFIXES, _pictures_in, _read_picture
 # What needs TensorFlow is imported where it is used, so that help and refusals come at once.
 
 
+@contextlib.contextmanager
+def _quiet():
+    """Keep TensorFlow, while it is imported, from writing notes on the machine to stderr."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def translate(model, source, target):
     """Translate a picture, or every picture of a folder."""
     source, target = Path(source), Path(target)
@@ -36,7 +51,8 @@ def translate(model, source, target):
         if result.exists() and result.samefile(path):
             raise ValueError(f"{result} would replace the picture itself: name another target.")
 
-    from companion import export
+    with _quiet():
+        from companion import export
 
     translator = export.load_translator(model)
     height, width, _ = translator.shape
@@ -52,10 +68,11 @@ def translate(model, source, target):
 
 def train(kind, folder, model, source="right", **settings):
     """Train on a folder of pictures; keep the generator and what it makes of held-out ones."""
-    import keras
+    with _quiet():
+        import keras
 
-    from companion import data, recorded
-    from companion.export import check_suffix, whole_file
+        from companion import data, recorded
+        from companion.export import check_suffix, whole_file
 
     model = Path(model)
     check_suffix(model, ".keras")
@@ -113,7 +130,8 @@ def train(kind, folder, model, source="right", **settings):
 
 def export(model, target):
     """Write a generator as an ONNX or a LiteRT file."""
-    from companion import export
+    with _quiet():
+        from companion import export
 
     write = export.to_litert if target.endswith(".tflite") else export.to_onnx
     write(export.load_generator(model), target)

@@ -1,6 +1,7 @@
 """A look at a folder of pictures before a network trains on it, and at what it learned after."""
 
 import itertools
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ from companion.folders import (
 
 PARTS = "train", "validation", "test"
 FEW = 100  # training pictures; the papers' smallest set, facades, has 400
+_WRAPPER = textwrap.TextWrapper(
+    88, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
 ALIKE = 16  # of 255; a copy saved as JPEG at another size differs by less, almost always
 
 
@@ -66,9 +70,12 @@ class Report:
     next: str = ""
 
     def __str__(self):
-        lines = [*self.facts, "", "To mend before training:", *(self.to_mend or ["nothing"])]
-        lines += ["", "To know:", *(self.to_know or ["nothing"])]
-        return "\n".join([*lines, "", f"Next: {self.next}"])
+        def wrapped(sentences):
+            return [_WRAPPER.fill(sentence) for sentence in sentences or ["nothing"]]
+
+        lines = [*self.facts, "", "To mend before training:", *wrapped(self.to_mend)]
+        lines += ["", "To know:", *wrapped(self.to_know), "", f"Next: {self.next}"]
+        return "\n".join(lines)
 
 
 def check_folder(folder):
@@ -217,7 +224,7 @@ def _compare(kind, first, second, parts, report):
         names = [f"{list(one)[i]} = {list(other)[j]}" for i, j in found]
         if names:
             report.to_mend.append(
-                f"{kind}: {len(names)} near-copies in {first} and {second}: {_some(names)}."
+                f"{kind}: near-copies in {first} and {second} ({len(names)}): {_some(names)}."
             )
 
 

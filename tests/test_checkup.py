@@ -43,7 +43,7 @@ def test_a_copy_among_the_held_out_is_found_though_saved_anew(pairs):
         with Image.open(pairs / kind / "train" / "7.png") as image:
             save(image.resize((80, 80)), pairs / kind / "val" / "copy.jpg", quality=75)
     assert checkup.check_folder(pairs).to_mend == [
-        "pair: 1 near-copies in train and validation: 7 = copy."
+        "pair: near-copies in train and validation (1): 7 = copy."
     ]
 
 
@@ -60,7 +60,7 @@ def test_drawings_on_much_white_are_told_apart(tmp_path):
         drawing.paste((200, 0, 0), (corner, corner, corner + 8, corner + 8))
         save(drawing, tmp_path / part / "1.png")
     found = checkup.check_folder(tmp_path).to_mend
-    assert found == ["B: 1 near-copies in train and validation: 1 = 1."]
+    assert found == ["B: near-copies in train and validation (1): 1 = 1."]
 
 
 def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
@@ -127,6 +127,14 @@ def test_without_pairs_the_next_command_is_cyclegan(tmp_path):
         save(picture(), tmp_path / part / "1.png")
     report = checkup.check_folder(tmp_path)
     assert report.next == f"python -m companion train cyclegan {tmp_path} painter.keras"
+
+
+def test_a_long_finding_is_wrapped_and_a_path_is_not_broken():
+    path = "/".join(["a-long-folder"] * 10)
+    report = checkup.Report(to_mend=[f"{path} cannot be read as a picture, and so on and on " * 2])
+    lines = str(report).splitlines()
+    assert sum(path in line for line in lines) == 2
+    assert all(len(line) <= 88 for line in lines if path not in line)
 
 
 def test_held_out_errors_are_those_of_the_loss():

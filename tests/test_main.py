@@ -1,6 +1,8 @@
 """The command line, run in this process: what it writes, what it prints, how it fails."""
 
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -197,3 +199,12 @@ def test_check_prints_the_report(tmp_path, capsys):
     run("check", tmp_path)
     assert str(checkup.check_folder(tmp_path)) in capsys.readouterr().out
     assert "no subfolder train" in fails("check", tmp_path / "train")
+
+
+def test_a_command_writes_nothing_to_stderr_that_is_no_error(tmp_path):
+    save(tmp_path / "in.png")
+    command = [sys.executable, "-m", "companion", "translate"]
+    missing = [*command, str(tmp_path / "no.keras"), str(tmp_path / "in.png"), "out.png"]
+    done = subprocess.run(missing, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == f"There is no file {tmp_path / 'no.keras'}: check the path.\n"
