@@ -1,5 +1,8 @@
 """What both trainers share: optimizers, precision, distribution, checks, saving and resuming."""
 
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +191,73 @@ with strategy.scope():
 
 def test_two_devices_take_the_step_of_one(tmp_path):
     fresh_process(DEVICES.replace("MODEL", str(tmp_path / "model.keras")))
+
+
+WORKER = """
+import sys
+import tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before TensorFlow does anything else
+assert strategy.num_replicas_in_sync == 2
+from trainers import *
+
+makers = {
+    "pix2pix": lambda: pix2pix(norm="instance", dropout=0),
+    "cyclegan": lambda: cyclegan(pool_size=0),
+}
+batch = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(8)
+for name, make in makers.items():
+    with strategy.scope():
+        model = compiled(make(), keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    step = tf.function(lambda part: strategy.run(model.train_step, args=(part,)))
+    for part in strategy.experimental_distribute_dataset(batch):
+        step(part)
+    np.savez(f"{sys.argv[1]}_{name}.npz", *weights(model))
+"""
+
+
+def run_workers(code, results, seconds=150):
+    """Run code in two processes that know of each other, each with a path of its own."""
+    doors = [socket.create_server(("127.0.0.1", 0)) for _ in results]
+    addresses = [f"127.0.0.1:{door.getsockname()[1]}" for door in doors]
+    for door in doors:
+        door.close()
+    workers = []
+    try:
+        for index, result in enumerate(results):
+            task = {"type": "worker", "index": index}
+            config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+            command = [sys.executable, "-c", code, str(result)]
+            with open(f"{result}.log", "wb") as log:
+                environment = {**os.environ, "TF_CONFIG": config, "CUDA_VISIBLE_DEVICES": "-1"}
+                workers.append(
+                    subprocess.Popen(
+                        command, cwd=Path(__file__).parent, stdout=log, stderr=log, env=environment
+                    )
+                )
+        for worker, result in zip(workers, results):
+            code = worker.wait(seconds)
+            assert code == 0, Path(f"{result}.log").read_text(encoding="utf-8")[-2000:]
+    finally:  # one whose partner failed would wait forever
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+
+
+def test_two_workers_take_the_step_of_one(tmp_path):
+    results = [tmp_path / "first", tmp_path / "second"]
+    run_workers(WORKER, results)
+    makers = {
+        "pix2pix": lambda: pix2pix(norm="instance", dropout=0),
+        "cyclegan": lambda: cyclegan(pool_size=0),
+    }
+    batch = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(8)
+    for name, make in makers.items():
+        alone = compiled(make(), keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        train(alone, batch)
+        assert not same(weights(make()), weights(alone), atol=1e-4), "too small to be compared"
+        for result in results:
+            with np.load(f"{result}_{name}.npz") as stored:
+                assert same(weights(alone), stored.values(), atol=1e-5), f"{name}: another step"
 
 
 # Input.
