@@ -89,6 +89,13 @@ def test_photos_of_all_sizes_are_nothing_to_wonder_at(tmp_path):
     assert len(odd) == 1 and odd[0].startswith("B: ")
 
 
+def test_where_sizes_are_half_and_half_none_is_the_odd_one(tmp_path):
+    for i in range(4):
+        for part in ("trainA", "trainB"):
+            save(picture(64 + 8 * (i % 2), 64 + 8 * (i % 2)), tmp_path / part / f"{i}.png")
+    assert not any("another size" in line for line in checkup.check_folder(tmp_path).to_know)
+
+
 def test_pairs_side_by_side_are_halves(tmp_path):
     for i in range(3):
         save(picture(128, 64), tmp_path / "train" / f"{i}.png")
@@ -140,19 +147,19 @@ def test_a_long_finding_is_wrapped_and_a_path_is_not_broken():
 def test_held_out_errors_are_those_of_the_loss():
     source, target = np.full((2, 4, 4, 3), 100, "uint8"), np.full((2, 4, 4, 3), 200, "uint8")
     target[1] = 220
-    held_out, train = data.Split(source, target, ["1", "2"]), data.Split(source, target + 5, [])
+    held_out, train = data.Split(source, target, ["1", "2"]), data.Split(source, target + 15, [])
     errors = checkup.held_out_errors(np.full_like(target, 190), held_out, train)
     one, other = map(data.normalize, (source, target))
     assert errors["the sources, left alone"] == pytest.approx(np.abs(one - other).mean(), abs=1e-6)
     assert errors["the translations"] == pytest.approx(20 / 127.5)
-    assert errors["the mean training target"] == pytest.approx(10 / 127.5)
+    assert errors["the mean training target"] == pytest.approx(15 / 127.5)
 
 
 def test_a_contact_sheet_enlarges_small_pictures_only():
     row = np.full((3, 64, 64, 3), 9, "uint8")
-    sheet = checkup.contact_sheet([row, row[:1]])
+    sheet = checkup.contact_sheet([row, row[:1] + 191])
     assert sheet.size == (3 * 132 - 4, 2 * 132 - 4)
     pixels = np.asarray(sheet)
     assert (pixels[:128, :128] == 9).all() and (pixels[:, 128:132] == 255).all()
-    assert (pixels[132:, 132:] == 255).all()
+    assert (pixels[132:, :128] == 200).all() and (pixels[132:, 132:] == 255).all()
     assert checkup.contact_sheet([np.zeros((1, 200, 200, 3), "uint8")]).size == (200, 200)
