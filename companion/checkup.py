@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 
 from companion._sources import progress
 from companion.folders import (
+    _SUFFIXES,
     _part_folders,
     _pictures_in,
     _read_picture,
@@ -83,8 +84,8 @@ def check_folder(folder):
 
     To mend: pictures that cannot be read, that lack a partner or differ from it in shape, no
     pictures held out, and near-copies across the parts, which make a held-out error look too good.
-    To know: few pictures, shapes that get squeezed, single pictures of another size than the
-    rest, and kinds of colour that are mixed.
+    To know: files left out, few pictures, shapes that get squeezed, single pictures of another
+    size than the rest, and kinds of colour that are mixed.
 
     Raises FileNotFoundError where the folder has none of these layouts.
     """
@@ -178,6 +179,12 @@ def _look_at(folder, kind, report):
     except ValueError as error:
         report.to_mend.append(str(error))
         return looks
+    other = sorted(path.name for path in folder.iterdir()) if folder else []
+    other = [x for x in other if Path(x).suffix.lower() not in _SUFFIXES and x[0] != "."]
+    if other:
+        report.to_know.append(
+            f"{folder}: left out, since only {', '.join(_SUFFIXES)} are read: {_some(other)}."
+        )
     for name, path in progress(pictures.items(), f"Looking at {folder}", delay=2):
         try:
             picture = _read_picture(path)

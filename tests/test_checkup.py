@@ -81,6 +81,14 @@ def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
     assert str(report).endswith(f"Next: python -m companion check {pairs}")
 
 
+def test_files_that_are_not_read_are_named(pairs):
+    for name in ("IMG_1.HEIC", "notes.txt", ".hidden"):
+        (pairs / "source" / "train" / name).write_bytes(b"")
+    (line,) = checkup.check_folder(pairs).to_know
+    assert line.startswith(f"{pairs / 'source' / 'train'}: left out") and ".jpg" in line
+    assert line.endswith("are read: IMG_1.HEIC, notes.txt.")
+
+
 def test_photos_of_all_sizes_are_nothing_to_wonder_at(tmp_path):
     for i, size in enumerate([64, 64, 64, 64, 64, 64, 72, 80, 88, 96]):
         save(picture(size, size), tmp_path / "trainA" / f"{i}.png")
