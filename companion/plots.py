@@ -23,7 +23,10 @@ def show(figure, alt):
     full, png = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
-    PIL.Image.open(full).convert("RGB").quantize(128).save(png, "PNG", optimize=True)
+    # Pillow's default, the median cut, gives small areas the colour of larger ones near by.
+    method = PIL.Image.Quantize.MAXCOVERAGE
+    few = PIL.Image.open(full).convert("RGB").quantize(128, method=method, kmeans=3)
+    few.save(png, "PNG", optimize=True)
     display(Image(png.getvalue(), metadata={"alt": alt}))  # Colab's IPython knows no alt=alt
 
 

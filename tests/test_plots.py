@@ -60,6 +60,24 @@ def test_a_figure_is_stored_with_128_colours(shown):
     assert image.mode == "P" and 100 < len(image.convert("RGB").getcolors()) <= 128
 
 
+def test_the_128_colours_are_near_those_of_the_figure(shown):
+    grain = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+
+    def drawn():
+        figure, axis = plt.subplots()
+        axis.imshow(grain)
+        return figure
+
+    full = io.BytesIO()
+    drawn().savefig(full, format="png", dpi=110, bbox_inches="tight")
+    plots.show(drawn(), "Grain.")
+    wanted, stored = [
+        np.asarray(PIL.Image.open(png).convert("RGB")).astype(int)
+        for png in (full, io.BytesIO(shown[0].data))
+    ]
+    assert np.abs(stored - wanted).mean() < 11
+
+
 def test_pictures_has_one_row_per_entry(shown):
     plots.pictures({"source": PICTURES, "target": PICTURES[:2]}, "Two rows.", titles=list("abc"))
     width, height = struct.unpack(">II", shown[0].data[16:24])
