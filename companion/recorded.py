@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from companion import data, earth, metrics, optimizers
+from companion import data, earth, losses, metrics, optimizers
 from companion.cyclegan import CycleGAN
 from companion.discriminators import patchgan
 from companion.generators import resnet, unet
@@ -117,6 +117,8 @@ RECIPES = {
     "styles_no_adversarial": _without("adversarial"),
     "styles_forward_cycle": _without("cycle_b", seeds=2),
     "styles_no_pool": {**STYLES, "pool_size": 0, "seeds": 1},
+    # The cycle term wired to half of the networks: only the generator that closes a loop learns.
+    "styles_half_cycle": {**STYLES, "half_cycle": True, "seeds": 1},
     # Maps and satellite pictures as if nobody knew which belong together.
     "earth_unpaired": {**STYLES, "data": "earth_unpaired", "seeds": 1},
     "styles_pairs": {
@@ -278,9 +280,22 @@ def _recognizer(size, filters):
 class _Weighted(CycleGAN):
     """CycleGAN with a weight for each term, so that each can be left out."""
 
-    def __init__(self, *networks, weights, pool_size):
-        super().__init__(*networks, identity_weight=weights["identity"], pool_size=pool_size)
-        self.weights_of_terms = weights
+    def __init__(self, *networks, recipe):
+        self.weights_of_terms = recipe["weights"]
+        self.half_cycle = recipe.get("half_cycle", False)
+        super().__init__(
+            *networks,
+            identity_weight=recipe["weights"]["identity"],
+            pool_size=recipe.get("pool_size", 50),
+        )
+
+    def generator_losses(self, a, b):
+        fake_a, fake_b, terms = super().generator_losses(a, b)
+        if self.half_cycle:  # what writes a translation does not hear how it is read
+            read_a = self.generator_ba(tf.stop_gradient(fake_b), training=True)
+            read_b = self.generator_ab(tf.stop_gradient(fake_a), training=True)
+            terms |= {"cycle_a": losses.cycle(a, read_a), "cycle_b": losses.cycle(b, read_b)}
+        return fake_a, fake_b, terms
 
     def total_loss(self, **terms):
         return sum(self.weights_of_terms[name] * term for name, term in terms.items())
@@ -306,9 +321,7 @@ def model_of(recipe, networks):
         )
         return model
     if "weights" in recipe:
-        model = _Weighted(
-            *networks.values(), weights=recipe["weights"], pool_size=recipe.get("pool_size", 50)
-        )
+        model = _Weighted(*networks.values(), recipe=recipe)
     else:
         l1_weight, adversarial = recipe["l1_weight"], recipe["adversarial"]
         model = Pix2Pix(**networks, l1_weight=l1_weight, adversarial=adversarial)

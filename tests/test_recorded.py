@@ -3,6 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from trainers import same, weights
 
 from companion import data, recorded
@@ -91,7 +92,7 @@ def small(cache, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     ["earth", "earth_l2", "earth_gan", "earth_without_skips", "earth_resnet", "earth_batch_norm"]
-    + ["styles", "styles_forward_cycle", "styles_pairs", "earth_recognizer"],
+    + ["styles", "styles_forward_cycle", "styles_half_cycle", "styles_pairs", "earth_recognizer"],
 )
 def test_a_recipe_can_take_two_steps(small, name):
     small(name)
@@ -157,6 +158,54 @@ def test_the_ablations_leave_out_what_they_say():
         expected = {"adversarial": 1.0, "cycle_a": 100.0, "cycle_b": 1000.0, "identity": 5000.0}
         total = sum(value for term, value in expected.items() if term not in terms)
         assert model.total_loss(**values) == pytest.approx(total)
+
+
+@pytest.mark.parametrize("name, writer_learns", [("styles", True), ("styles_half_cycle", False)])
+def test_whom_the_cycle_term_reaches(name, writer_learns):
+    recipe = recorded.RECIPES[name]
+    networks = recorded.build({**recipe, "size": 32, "filters": 2})
+    model = recorded.model_of(recipe, networks)
+    pictures = tf.random.stateless_uniform((2, 1, 32, 32, 3), (0, 0), -1, 1)
+    with tf.GradientTape(persistent=True) as tape:
+        *_, terms = model.generator_losses(*pictures)
+
+    def learns(generator, term):
+        gradient = tape.gradient(terms[term], networks[generator].trainable_variables)
+        return any(g is not None for g in gradient)
+
+    assert learns("generator_ba", "cycle_a") and learns("generator_ab", "cycle_b")
+    assert learns("generator_ab", "cycle_a") == learns("generator_ba", "cycle_b") == writer_learns
+    assert learns("generator_ab", "adversarial") and learns("generator_ab", "identity")
+
+
+def test_a_recipe_of_few_pairs_takes_them_from_all_over_the_world(cache):
+    all_pairs = recorded.pictures(recorded.RECIPES["earth"])
+    few = recorded.pictures(recorded.RECIPES["earth_10"])
+    assert len(set(few.train.names)) == 10
+    positions = [all_pairs.train.names.index(name) for name in few.train.names]
+    assert np.ptp(np.diff(positions)) <= 1
+    assert (positions[0], positions[-1]) == (0, len(all_pairs.train.names) - 1)
+    for kept, position in zip(few.train.source, positions):
+        assert (kept == all_pairs.train.source[position]).all()
+    assert few.test.names == all_pairs.test.names
+
+
+def test_a_recipe_can_switch_the_pool_off():
+    sizes = {}
+    for name in ["styles", "styles_no_pool"]:
+        recipe = recorded.RECIPES[name]
+        networks = recorded.build({**recipe, "size": 32, "filters": 2})
+        sizes[name] = recorded.model_of(recipe, networks).pool_size
+    assert sizes == {"styles": 50, "styles_no_pool": 0}
+
+
+def test_weights_are_kept_to_six_binary_digits():
+    weights = np.random.default_rng(0).normal(0, 0.02, 1000).astype("float32")
+    (kept,) = recorded.rounded([weights])
+    assert kept.dtype == "float32" and (kept == kept.astype("float16")).all()
+    assert 0 < np.abs(kept / weights - 1).max() <= 1 / 64
+    fraction, _ = np.frexp(kept)
+    assert (fraction * 64 == np.round(fraction * 64)).all()
 
 
 def test_the_encoder_decoder_is_the_unet_without_its_skips():
