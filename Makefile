@@ -26,9 +26,11 @@ book: $(MATHJAX)  ## build the book from the stored outputs; creates .venv when 
 	$(VENV)/bin/jupyter-book build --quiet --all -W -n --keep-going .
 	@echo 'Open $(CURDIR)/$(PAGE)'
 
+# Two processes, each with whole files: a cell needs those before it, a module its fixtures.
+test: SPREAD = --numprocesses=2 --dist=loadfile
 test: book  ## run the tests, then every notebook against its stored outputs
-	$(INSIDE) -m pytest
-	$(INSIDE) -m pytest --nbval book
+	$(INSIDE) -m pytest $(SPREAD)
+	$(INSIDE) -m pytest $(SPREAD) --nbval book
 
 matrix: $(INSTALLED)  ## run the unit tests on every Python found here and as on Colab (needs uv)
 	@command -v uv > /dev/null || { echo 'make matrix needs uv: https://docs.astral.sh/uv'; exit 1; }
