@@ -138,8 +138,11 @@ def export(model, target):
 
 
 def check(folder):
-    """Look for mistakes in a folder of pictures before training."""
-    print(check_folder(folder))
+    """Look for mistakes in a folder of pictures before training; ends with 1 if it finds any."""
+    report = check_folder(folder)
+    print(report)
+    if report.to_mend:
+        sys.exit(1)
 
 
 def _parser():

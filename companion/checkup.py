@@ -208,9 +208,10 @@ def _partners(looks, report):
     pairs = {}
     for part in PARTS:
         sources, targets = looks["source"][part], looks["target"][part]
-        alone = sorted(sources.keys() ^ targets.keys())
-        if alone:
-            report.to_mend.append(f"{part}: without a partner of the same name: {_some(alone)}.")
+        for one, other, kind in [(sources, targets, "target"), (targets, sources, "source")]:
+            alone = sorted(one.keys() - other.keys())
+            if alone:
+                report.to_mend.append(f"{part}: without a {kind} of the same name: {_some(alone)}.")
         both = sorted(sources.keys() & targets.keys())
         other = [name for name in both if _ratio(sources[name]) != _ratio(targets[name])]
         if other:

@@ -68,10 +68,13 @@ def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
     save(picture(64, 48), pairs / "target" / "val" / "1.png")
     (pairs / "source" / "train" / "5.png").write_bytes(b"no picture")
     save(picture().convert("L"), pairs / "source" / "train" / "6.png")
+    save(picture(), pairs / "target" / "val" / "lonely.png")
     report = checkup.check_folder(pairs)
-    broken, partner, shape = report.to_mend
+    broken, no_target, no_source, no_source_held_out, shape = report.to_mend
     assert "5.png cannot be read as a picture" in broken
-    assert partner == "train: without a partner of the same name: 5, alone."
+    assert no_target == "train: without a target of the same name: alone."
+    assert no_source == "train: without a source of the same name: 5."
+    assert no_source_held_out == "validation: without a source of the same name: lonely."
     assert shape == "validation: source and target differ in shape: 1."
     mixed, squeezed, odd, few = report.to_know
     assert squeezed.startswith("target: ") and "squeezed" in squeezed

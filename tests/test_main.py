@@ -196,8 +196,13 @@ def test_export_writes_the_format_of_the_name(model, tmp_path):
 
 def test_check_prints_the_report(tmp_path, capsys):
     save(tmp_path / "train" / "1.png", size=(32, 16))
-    run("check", tmp_path)
+    with pytest.raises(SystemExit) as stopped:  # nothing is held out
+        run("check", tmp_path)
+    assert stopped.value.code == 1
     assert str(checkup.check_folder(tmp_path)) in capsys.readouterr().out
+    save(tmp_path / "val" / "2.png", size=(32, 16))
+    run("check", tmp_path)
+    assert "Next: python -m companion train pix2pix" in capsys.readouterr().out
     assert "no subfolder train" in fails("check", tmp_path / "train")
 
 
