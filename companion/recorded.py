@@ -291,7 +291,7 @@ class _Weighted(CycleGAN):
 
     def generator_losses(self, a, b):
         fake_a, fake_b, terms = super().generator_losses(a, b)
-        if self.half_cycle:  # what writes a translation does not hear how it is read
+        if self.half_cycle:  # who writes a translation does not learn how it is read
             read_a = self.generator_ba(tf.stop_gradient(fake_b), training=True)
             read_b = self.generator_ab(tf.stop_gradient(fake_a), training=True)
             terms |= {"cycle_a": losses.cycle(a, read_a), "cycle_b": losses.cycle(b, read_b)}

@@ -416,8 +416,8 @@ def torch_pairs(pictures):
 
 def torch_adam(*networks):
     parameters = [parameter for network in networks for parameter in network.parameters()]
-    # Keras adds its epsilon of 1e-7 before the bias is corrected: in the first step, whose losses
-    # are compared, to a square root that is this much smaller.
+    # Keras adds its epsilon of 1e-7 before it corrects the bias, PyTorch after. In the first step,
+    # whose losses are compared, this one in PyTorch does the same.
     epsilon = 1e-7 / (1 - 0.999) ** 0.5
     return torch.optim.Adam(parameters, 2e-4, (0.5, 0.999), epsilon)
 
