@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -117,6 +118,8 @@ RECIPES = {
     "styles_no_adversarial": _without("adversarial"),
     "styles_forward_cycle": _without("cycle_b", seeds=2),
     "styles_no_pool": {**STYLES, "pool_size": 0, "seeds": 1},
+    # With the other generator: pix2pix' U-Net, as in `earth`.
+    "styles_unet": {**STYLES, "generator": "unet", "filters": 16, "seeds": 1},
     # The cycle term wired to half of the networks: only the generator that closes a loop learns.
     "styles_half_cycle": {**STYLES, "half_cycle": True, "seeds": 1},
     # Maps and satellite pictures as if nobody knew which belong together.
@@ -466,9 +469,20 @@ def store(name, runs, device, versions):
         "curves": [curves for _, curves, _ in runs],
     }
     FOLDER.mkdir(exist_ok=True)
-    np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
+    save(FOLDER / f"{name}.npz", arrays)
     text = json.dumps(known, indent=1)
     (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def save(path, arrays):
+    """Write {name: array} as `np.savez_compressed` does, in bzip2: a sixth smaller for weights.
+
+    `np.load` reads either.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as file:
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w") as entry:
+                np.lib.format.write_array(entry, array)
 
 
 def rounded(weights):
