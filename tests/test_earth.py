@@ -46,6 +46,15 @@ def test_earth_holds_pairs_of_map_and_satellite_picture(pairs):
     assert len(names) == len(set(names))
 
 
+def test_tiles_are_cut_from_the_world(pairs):
+    whole_map, whole_picture = earth.world(16)
+    assert whole_map.shape == whole_picture.shape == (225, 675, 3)
+    top, left = corner(pairs.test.names[0])
+    tile = np.s_[top : top + 16, left : left + 16]
+    np.testing.assert_array_equal(whole_map[tile], pairs.test.source[0])
+    np.testing.assert_array_equal(whole_picture[tile], pairs.test.target[0])
+
+
 def test_no_place_is_in_two_parts(pairs):
     train, validation, test = (area_of(split.names) for split in pairs)
     assert not (train & validation or train & test or validation & test)
