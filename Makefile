@@ -6,7 +6,7 @@ INSIDE = $(VENV)/bin/python
 INSTALLED = $(VENV)/installed
 # An environment names its own folder in many places: in a moved checkout, a new one is made.
 MOVED := $(shell test ! -e $(VENV)/pyvenv.cfg || \
-	grep -qF '$(abspath $(VENV))' $(VENV)/pyvenv.cfg || echo moved)
+	grep -qF "$(abspath $(VENV))" $(VENV)/pyvenv.cfg || echo moved)
 MATHJAX = book/_static/mathjax
 PAGE = _build/html/index.html
 

@@ -37,6 +37,12 @@ def _quiet():
         os.close(nowhere)
 
 
+def _refuse_existing(*files):
+    for file in files:
+        if file.exists():
+            raise ValueError(f"{file} exists already: name another file, or remove it first.")
+
+
 def translate(model, source, target):
     """Translate a picture, or every picture of a folder."""
     source, target = Path(source), Path(target)
@@ -47,9 +53,9 @@ def translate(model, source, target):
     if not into_folder and target.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"{target} names no picture: end it in one of {', '.join(_SUFFIXES)}.")
     results = [target / f"{path.stem}.png" if into_folder else target for path in paths]
-    for path, result in zip(paths, results):
-        if result.exists() and result.samefile(path):
-            raise ValueError(f"{result} would replace the picture itself: name another target.")
+    if source.is_dir() and target.is_file():
+        raise ValueError(f"{target} is a file: name a folder for the translations of {source}.")
+    _refuse_existing(*results)
 
     with _quiet():
         from companion import export
@@ -78,18 +84,24 @@ def train(kind, folder, model, source="right", **settings):
     check_suffix(model, ".keras")
     given = {key: value for key, value in settings.items() if value is not None}
     recipe = {**{"pix2pix": recorded.EARTH, "cyclegan": recorded.STYLES}[kind], **given}
+    if "filters" in given:
+        recipe["discriminator_filters"] = given["filters"]
+    if recipe["size"] >= 256:  # as deep as the papers have them there
+        recipe |= {"discriminator_layers": 3, "blocks": 9}
     epochs = -(-whole_number("steps", recipe["steps"]) // recorded.EPOCH)
     paired = kind == "pix2pix"
     if paired and "A" in sides(folder):
         raise ValueError(f"{folder} holds no pairs, but trainA and trainB: train cyclegan on it.")
-    keras.utils.set_random_seed(0)
-    networks = recorded.build(recipe)
-    splits = read_folder(folder, recipe["size"], source)
     files = {"generator": model}
     if not paired:
         files = {"generator_ab": model, "generator_ba": model.with_stem(f"{model.stem}_back")}
-
-    held_out = next((split for split in splits[1:] if len(split.source)), None)
+    sheet = model.with_suffix(".png")
+    _refuse_existing(*files.values(), sheet)
+    keras.utils.set_random_seed(0)
+    networks = recorded.build(recipe)
+    splits = read_folder(folder, recipe["size"], source)
+    held_out = next((x for x in splits[1:] if len(x.source) and len(x.target)), None)
+    model.parent.mkdir(parents=True, exist_ok=True)  # or fails now, before it has trained
 
     def paint(name, pictures):
         painted = networks[name].predict(data.normalize(pictures), batch_size=16, verbose=0)
@@ -103,14 +115,14 @@ def train(kind, folder, model, source="right", **settings):
             source, target = (pictures[:6] for pictures in held_out[:2])
             rows = [source, paint(next(iter(files)), source), target]
             rows += [] if paired else [paint("generator_ba", target)]
-            with whole_file(model.with_suffix(".png")) as part:
+            with whole_file(sheet) as part:
                 contact_sheet(rows).save(part)
 
     recorded.model_of(recipe, networks).fit(
         recorded.batches(recipe, splits.train, seed=0, training=True),
         validation_data=held_out and data.to_dataset(held_out, 16, paired=paired),
         epochs=epochs,
-        steps_per_epoch=recipe["steps"] // epochs,
+        steps_per_epoch=-(-recipe["steps"] // epochs),
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,  # no bars in files and notebooks
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
@@ -124,7 +136,7 @@ def train(kind, folder, model, source="right", **settings):
             print(f"{error:7.3f}  {what}")
     if held_out:
         rows = "sources, translations, targets" + ("" if paired else ", translations back")
-        print(f"Look at {model.with_suffix('.png')}: {rows}, from top to bottom.")
+        print(f"Look at {sheet}: {rows}, from top to bottom.")
     print(f"The trained generator is in {' and the way back in '.join(map(str, files.values()))}.")
 
 
@@ -133,8 +145,11 @@ def export(model, target):
     with _quiet():
         from companion import export
 
-    write = export.to_litert if target.endswith(".tflite") else export.to_onnx
-    write(export.load_generator(model), target)
+    writers = {".onnx": export.to_onnx, ".tflite": export.to_litert}
+    suffix = Path(target).suffix
+    if suffix not in writers:
+        raise ValueError(f"{target} does not end in {' or '.join(writers)}: name a file that does.")
+    writers[suffix](export.load_generator(model), target)
 
 
 def check(folder):
@@ -167,7 +182,11 @@ def _parser():
         "trainA and trainB for cyclegan; beside train, val and test")  # fmt: skip
     add("model", help="the .keras file to write")
     add("--size", type=int, help="side of the pictures in pixels; 64 if you do not say")
-    add("--filters", type=int, help="channels of the first layer; 16, for cyclegan 20")
+    add(
+        "--filters",
+        type=int,
+        help="channels of the first layers; 16, for cyclegan 20; 64 in the papers",
+    )
     add("--steps", type=int, help="batches to train on; 4000, for cyclegan 5000")
     add("--batch-size", type=int, help="pictures in a batch; 8, for cyclegan 1")
     add("--source", choices=["left", "right"], default="right",

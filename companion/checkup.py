@@ -1,6 +1,7 @@
 """A look at a folder of pictures before a network trains on it, and at what it learned after."""
 
 import itertools
+import shlex
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
@@ -126,15 +127,16 @@ def check_folder(folder):
                 f"{kind}: with fewer than {FEW} training pictures a network soon knows them by "
                 f"heart; judge it by pictures that are held out."
             )
-        if not parts["validation"] and not parts["test"]:
-            report.to_mend.append(
-                f"{kind}: no pictures are held out to judge by; move a tenth of them to val."
-            )
         for first, second in itertools.combinations(PARTS, 2):
             _compare(kind, first, second, parts, report)
+    if not any(all(parts[part] for parts in looks.values()) for part in PARTS[1:]):
+        report.to_mend.append(
+            f"{' and '.join(looks)}: no pictures are held out to judge by; move a tenth of them to "
+            f"val."
+        )
     command = "train cyclegan" if set(looks) == {"A", "B"} else "train pix2pix"
     command = "check" if report.to_mend else command
-    report.next = f"python -m companion {command} {folder}"
+    report.next = f"python -m companion {command} {shlex.quote(str(folder))}"
     if not report.to_mend:
         report.next += " painter.keras"
     return report

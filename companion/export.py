@@ -61,10 +61,19 @@ def load_generator(model):
     """
     path = Path(model)
     if path.suffix == "":
-        return recorded.load(str(model))
-    check_suffix(path, ".keras")
-    loaded = _read(path, lambda: keras.models.load_model(path, compile=False))
-    return getattr(loaded, loaded.networks[0]) if isinstance(loaded, Translator) else loaded
+        loaded = recorded.load(str(model))
+    else:
+        check_suffix(path, ".keras")
+        loaded = _read(path, lambda: keras.models.load_model(path, compile=False))
+    if isinstance(loaded, Translator):
+        loaded = getattr(loaded, loaded.networks[0])
+    shapes = [tuple(x.shape) for x in [*loaded.inputs, *loaded.outputs]]
+    if len(shapes) != 2 or any(len(shape) != 4 or shape[-1] != 3 for shape in shapes):
+        raise ValueError(
+            f"{model} holds no generator, which would take a picture (N, H, W, 3) and return "
+            f"another, but a network from {shapes[0]} to {shapes[-1]}: name a generator's file."
+        )
+    return loaded
 
 
 def load_translator(model):
@@ -115,7 +124,8 @@ class PictureTranslator:
         except Exception as error:  # each of the three has its own
             raise ValueError(
                 f"{self.name} cannot translate pictures of shape {given}: crop or resize them to "
-                f"the multiples that companion.export.any_size names."
+                f"the multiples that companion.export.any_size names, or to larger ones "
+                f"({str(error).strip().splitlines()[0]})."
             ) from error
         return denormalize(output)[:, : given[1], : given[2]]  # without what was rounded up
 
@@ -158,7 +168,10 @@ def _copy(generator, image):
     """Return a copy in float32, with the same weights, for another kind of input."""
 
     def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        config = {**layer.get_config(), "dtype": "float32"}
+        if isinstance(layer, keras.layers.Wrapper):
+            config["layer"]["config"]["dtype"] = "float32"
+        return type(layer).from_config(config)
 
     copied = keras.models.clone_model(generator, image, clone_function=copy)
     copied.set_weights(generator.get_weights())

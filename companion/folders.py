@@ -4,6 +4,8 @@ Pictures are squeezed to size x size and kept in memory, decoded, at 3 * size * 
 1,000 pictures of 256x256 take 200 MB.
 """
 
+import unicodedata
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,7 +123,8 @@ def _pictures_in(folder):
     for path, following in pairwise(paths):
         if path.stem == following.stem:
             raise ValueError(f"{path} and {following.name} share one name: rename one of them.")
-    return {path.stem: path for path in paths}
+    # A Mac spells é as e and an accent: the same name from elsewhere shall be its partner.
+    return {unicodedata.normalize("NFC", path.stem): path for path in paths}
 
 
 def _read_pictures(paths, size, columns=1):
@@ -145,13 +148,20 @@ def _read_pictures(paths, size, columns=1):
 
 def _read_picture(path):
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, and readable
+            image = Image.open(path)
+        with image:
             if image.mode[0] in "IF":  # Pillow would cut everything above 255 off
                 raise ValueError(f"{image.mode} is more than 8 bits a channel")
             image = ImageOps.exif_transpose(image)  # phones store photos lying, plus a note
+            if not image.has_transparency_data:
+                return image.convert("RGB")
             white = Image.new("RGBA", image.size, "white")
             return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} has too many pixels to be read: make it smaller.") from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"{path} cannot be read as a picture ({error}): convert it to an 8-bit PNG, or move it "
             f"out of the folder."

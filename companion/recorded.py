@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 import zipfile
@@ -363,17 +364,20 @@ def train(name, seed):
     """Train one seed of a recipe and return its networks, curves and minutes.
 
     Curves and state are kept in `data.cache_folder()` after each epoch, where an interrupted
-    training finds them again and goes on as if nothing had happened.
+    training of the same recipe finds them again and goes on as if nothing had happened.
     """
     recipe = RECIPES[name]
     splits = pictures(recipe)
     keras.utils.set_random_seed(seed)
     networks = build(recipe)
     model = model_of(recipe, networks)
-    folder = data.cache_folder() / "training" / f"{name}-{seed}"
+    folder = _kept(name, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "curves.csv"
-    done = max(0, len(log.read_text(encoding="utf-8").splitlines()) - 1) if log.exists() else 0
+    log, state = folder / "curves.csv", folder / "state" / "training_metadata.json"
+    done = json.loads(state.read_text(encoding="utf-8"))["epoch"] if state.exists() else 0
+    if log.exists():  # it is written first, so it may be an epoch ahead of the state
+        rows = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        log.write_text("".join(rows[: 1 + done]), encoding="utf-8")
     model.fit(
         batches(recipe, splits.train, seed, training=True).skip(done * EPOCH),
         validation_data=batches(recipe, splits.validation, seed, training=False),
@@ -390,6 +394,12 @@ def train(name, seed):
     rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
     curves = {key: [round(float(row[key]), 5) for row in rows] for key in rows[0] if key != "epoch"}
     return networks, curves, sum(curves.pop("minutes"))
+
+
+def _kept(name, seed):
+    """Return the folder of an unfinished training; with another recipe it is another training."""
+    recipe = hashlib.sha256(json.dumps(RECIPES[name]).encode()).hexdigest()[:8]
+    return data.cache_folder() / "training" / f"{name}-{recipe}-{seed}"
 
 
 def measure(name, networks):
@@ -437,6 +447,8 @@ def record(name):
         runs.append((weights, curves, minutes))
     versions = {module.__name__: module.__version__ for module in (keras, np, tf)}
     store(name, runs, f"{os.cpu_count()} cores, {platform.machine()}", versions)
+    for seed in range(len(runs)):  # so that the next time trains anew
+        shutil.rmtree(_kept(name, seed))
 
 
 def store(name, runs, device, versions):
@@ -499,7 +511,9 @@ def rounded(weights):
 
 if __name__ == "__main__":
     unknown = sorted(set(sys.argv[1:]) - set(RECIPES))
-    if unknown or not sys.argv[1:]:
-        sys.exit(f"Name recordings to make, of {', '.join(RECIPES)}; not {', '.join(unknown)}.")
+    if unknown:
+        sys.exit(f"There is no recipe {', '.join(unknown)}; there are {', '.join(RECIPES)}.")
+    if not sys.argv[1:]:
+        print("Name recordings to make, of:", *RECIPES, sep="\n")
     for name in sys.argv[1:]:
         record(name)

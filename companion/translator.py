@@ -95,7 +95,15 @@ class Translator(keras.Model):
                 f"{type(self).__name__} learns from two kinds of pictures and nothing else: pass "
                 f"fit(first, second), or batches (first, second) of companion.data.to_dataset."
             )
-        return check_pictures(self, first), check_pictures(self, second)
+        first, second = check_pictures(self, first), check_pictures(self, second)
+        equal = tf.debugging.assert_equal(
+            tf.shape(first)[0],
+            tf.shape(second)[0],
+            f"{type(self).__name__} wants as many pictures of one kind as of the other in a batch: "
+            f"make batches with companion.data.to_dataset.",
+        )
+        with tf.control_dependencies([equal]):
+            return first, tf.identity(second)
 
     def _update(self, kind, tape, loss):
         """Move the weights of all generators or all discriminators to lower a recorded loss."""
@@ -188,7 +196,8 @@ def check_pictures(model, pictures):
     """Return pictures (N, H, W, C) if they are what the model's generator takes, float in [-1, 1].
 
     Raises ValueError for another type, size or number of channels. Values are known only when a
-    compiled step runs: those outside [-1, 1] raise tf.errors.InvalidArgumentError.
+    compiled step runs: those outside [-1, 1], and batches without a picture, raise
+    tf.errors.InvalidArgumentError.
     """
     name, expected = type(model).__name__, getattr(model, model.networks[0]).input.shape[1:]
     pictures = tf.convert_to_tensor(pictures)
@@ -202,10 +211,18 @@ def check_pictures(model, pictures):
             f"{name} wants pictures (N, H, W, C) with {expected} for each, as its generator was "
             f"built, not {pictures.shape}: resize them, or build the networks for this size."
         )
-    tf.debugging.assert_less_equal(
-        tf.reduce_max(tf.abs(pictures)),
-        tf.constant(1.001, pictures.dtype),
-        f"{name} wants pictures in [-1, 1], but some values lie outside: see "
-        f"companion.data.normalize.",
-    )
-    return pictures
+    checks = [
+        tf.debugging.assert_positive(  # means over no pictures would turn all weights into NaN
+            tf.shape(pictures)[0],
+            f"{name} got no picture. With several devices, each needs one of every batch: drop a "
+            f"smaller last batch by batches.unbatch().batch(batch_size, drop_remainder=True).",
+        ),
+        tf.debugging.assert_less_equal(
+            tf.reduce_max(tf.abs(pictures)),
+            tf.constant(1.001, pictures.dtype),
+            f"{name} wants pictures in [-1, 1], but some values lie outside: see "
+            f"companion.data.normalize.",
+        ),
+    ]
+    with tf.control_dependencies(checks):  # or a later operation may fail first, in other words
+        return tf.identity(pictures)

@@ -141,10 +141,18 @@ def test_folders_of_all_three_layouts_are_read(pairs, tmp_path):
 
 
 def test_without_pairs_the_next_command_is_cyclegan(tmp_path):
+    folder = tmp_path / "my pictures"
     for part in ("trainA", "testA", "trainB", "testB"):
+        save(picture(), folder / part / "1.png")
+    report = checkup.check_folder(folder)
+    assert report.next == f"python -m companion train cyclegan '{folder}' painter.keras"
+
+
+def test_without_pairs_both_kinds_are_held_out_from_one_part(tmp_path):
+    for part in ("trainA", "valA", "trainB", "testB"):
         save(picture(), tmp_path / part / "1.png")
-    report = checkup.check_folder(tmp_path)
-    assert report.next == f"python -m companion train cyclegan {tmp_path} painter.keras"
+    (found,) = checkup.check_folder(tmp_path).to_mend
+    assert found.startswith("A and B: no pictures are held out to judge by")
 
 
 def test_a_long_finding_is_wrapped_and_a_path_is_not_broken():

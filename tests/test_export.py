@@ -8,6 +8,7 @@ from trainers import same, weights
 from companion import data, export, recorded
 from companion.discriminators import patchgan
 from companion.generators import resnet, unet
+from companion.layers import WeightNormalization
 from companion.pix2pix import Pix2Pix
 
 
@@ -101,6 +102,31 @@ def test_a_network_in_half_precision_is_written_in_single(tmp_path, emoji):
     source = data.normalize(emoji.test.target[:2])
     got = export.load_translator(tmp_path / "half.onnx").run(source)
     np.testing.assert_allclose(got, single.predict(source, verbose=0), atol=1e-4)
+
+
+def test_what_a_wrapper_wraps_is_written_in_single_too():
+    image, policy = keras.Input((8, 8, 3)), keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = keras.Model(image, WeightNormalization(keras.layers.Conv2D(3, 1))(image))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    copied = export.any_size(half)
+    assert {layer.layer.compute_dtype for layer in copied.layers[1:]} == {"float32"}
+
+
+def test_what_is_no_generator_is_refused(tmp_path):
+    networks = {
+        "pair": patchgan(16, conditional=True, layers=1, filters=2),
+        "logits": patchgan(16, layers=1, filters=2),
+        "grey": unet(16, filters=2, channels=1),
+    }
+    for name, network in networks.items():
+        network.save(tmp_path / f"{name}.keras")
+        with pytest.raises(ValueError, match=rf"{name}\.keras holds no generator"):
+            export.load_translator(tmp_path / f"{name}.keras")
+    with pytest.raises(ValueError, match="earth_recognizer holds no generator"):
+        export.load_translator("earth_recognizer")
 
 
 def test_the_generator_of_a_saved_trainer_and_of_a_recording_is_found(tmp_path):

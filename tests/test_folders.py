@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -158,5 +160,16 @@ def test_sizes_that_are_no_number_of_pixels_are_refused(tmp_path, size):
 def test_pictures_too_large_for_pillow_are_named(tmp_path, monkeypatch):
     save(tmp_path / "trainA" / "huge.png", size=(64, 64))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # else 179 million
-    with pytest.raises(ValueError, match=r"huge\.png cannot be read as a picture"):
+    with pytest.raises(ValueError, match=r"huge\.png has too many pixels.*make it smaller"):
         read_one(tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # large, and Pillow would only warn
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_one(tmp_path)) == 1
+
+
+def test_accents_are_one_letter_or_two(tmp_path):
+    save(tmp_path / "source" / "train" / "caf\u00e9.png")
+    save(tmp_path / "target" / "train" / "cafe\u0301.png")
+    pairs = data.paired_folder(tmp_path / "source", tmp_path / "target", size=8)
+    assert pairs.train.names == ["caf\u00e9"]

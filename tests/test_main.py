@@ -1,6 +1,7 @@
 """The command line, run in this process: what it writes, what it prints, how it fails."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from companion import __main__ as main_module
 from companion import checkup, data, export, recorded
 from companion.__main__ import main
 from companion.generators import resnet, unet
@@ -83,7 +85,11 @@ def test_what_cannot_be_translated_is_one_line(model, tmp_path):
     before = sorted(tmp_path.iterdir())
     assert "no picture or folder" in fails("translate", model, tmp_path / "no", tmp_path / "out")
     assert "names no picture" in fails("translate", model, tmp_path / "in.png", tmp_path / "out")
-    assert "would replace" in fails("translate", model, tmp_path / "in.png", tmp_path)
+    assert "in.png exists already" in fails("translate", model, tmp_path / "in.png", tmp_path)
+    folder, file = tmp_path / "in", tmp_path / "in.png"
+    save(folder / "1.png")
+    assert "in.png is a file" in fails("translate", model, folder, file)
+    shutil.rmtree(folder)
     moon = fails("translate", "moon", tmp_path / "in.png", tmp_path / "out.png")
     assert "no recording 'moon'" in moon
     (tmp_path / "bad.png").write_bytes(b"no picture")
@@ -182,6 +188,39 @@ def test_trainings_that_cannot_begin_are_one_line(tmp_path):
     assert "steps is 0" in fails("train", "pix2pix", tmp_path, out, "--steps", 0)
     assert "power of two" in fails("train", "pix2pix", tmp_path, out, "--size", 100)
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+    for name in ["out.keras", "out.png"]:  # a picture of somebody's, perhaps
+        (tmp_path / name).write_bytes(b"kept")
+        assert f"{name} exists already" in fails("train", "pix2pix", tmp_path, out)
+        assert (tmp_path / name).read_bytes() == b"kept"
+        (tmp_path / name).unlink()
+    (tmp_path / "out_back.keras").mkdir()
+    assert "out_back.keras exists already" in fails("train", "cyclegan", tmp_path, out)
+
+
+@pytest.mark.parametrize(
+    "options, layers, filters",
+    [
+        ([], 2, 16),
+        (["--filters", 64], 2, 64),
+        (["--size", 256, "--filters", 64], 3, 64),  # the paper's
+    ],
+)
+def test_the_discriminator_grows_with_the_generator(
+    tmp_path, monkeypatch, options, layers, filters
+):
+    asked = []
+    monkeypatch.setattr(recorded, "build", lambda recipe: asked.append(recipe) or {})
+    fails("train", "pix2pix", tmp_path / "nowhere", tmp_path / "out.keras", *options)
+    assert not asked  # the folder comes first
+    save(tmp_path / "train" / "1.png", size=(32, 16))
+    monkeypatch.setattr(main_module, "read_folder", stop)
+    fails("train", "pix2pix", tmp_path, tmp_path / "out.keras", *options)
+    (recipe,) = asked
+    assert (recipe["discriminator_layers"], recipe["discriminator_filters"]) == (layers, filters)
+
+
+def stop(*_):
+    raise ValueError("far enough")
 
 
 def test_export_writes_the_format_of_the_name(model, tmp_path):
@@ -191,7 +230,8 @@ def test_export_writes_the_format_of_the_name(model, tmp_path):
     pictures = RNG.integers(0, 256, (2, 16, 16, 3)).astype("uint8")
     outputs = [export.load_translator(tmp_path / f"model.{x}")(pictures) for x in ("keras", "onnx")]
     np.testing.assert_allclose(*outputs, atol=1)
-    assert "does not end in .onnx" in fails("export", model, tmp_path / "model.txt")
+    line = fails("export", model, tmp_path / "model.txt")
+    assert "does not end in .onnx or .tflite" in line
 
 
 def test_check_prints_the_report(tmp_path, capsys):

@@ -103,7 +103,16 @@ def test_a_recipe_can_take_two_steps(small, name):
         assert all(np.isfinite(weight).all() for weight in weights(network))
 
 
-def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(small, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "callback, moment",
+    [
+        (keras.callbacks.CSVLogger, "on_epoch_begin"),
+        (keras.callbacks.BackupAndRestore, "on_epoch_end"),  # the curves are an epoch ahead
+    ],
+)
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
+    small, monkeypatch, tmp_path, callback, moment
+):
     small("earth_cgan")
     straight, curves, _ = recorded.train("earth_cgan", seed=1)
     monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
@@ -113,11 +122,19 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(small, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(keras.callbacks.CSVLogger, "on_epoch_begin", stop)
+        patch.setattr(callback, moment, stop)
         recorded.train("earth_cgan", seed=1)
     again, same_curves, _ = recorded.train("earth_cgan", seed=1)
     assert same(weights(straight["generator"]), weights(again["generator"]))
     assert curves == same_curves and len(curves["l1"]) == 2
+
+
+def test_another_recipe_is_another_training(small, monkeypatch):
+    recipe = small("earth_cgan")
+    _, curves, _ = recorded.train("earth_cgan", seed=2)
+    monkeypatch.setitem(recorded.RECIPES, "earth_cgan", {**recipe, "learning_rate": 0.1})
+    _, others, _ = recorded.train("earth_cgan", seed=2)
+    assert curves["l1"][1] != others["l1"][1]
 
 
 def test_a_recording_is_stored_and_loaded(small, monkeypatch, tmp_path):
@@ -125,6 +142,7 @@ def test_a_recording_is_stored_and_loaded(small, monkeypatch, tmp_path):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     monkeypatch.setattr(recorded, "DISCRIMINATORS", ["earth_cgan"])
     recorded.record("earth_cgan")
+    assert not recorded._kept("earth_cgan", 0).exists()  # or recording again would not train
     assert recorded.names() == ["earth_cgan"]
     history = recorded.history("earth_cgan")
     assert len(history["held_out"]["mean_absolute_error"]) == 1

@@ -176,6 +176,14 @@ for name, make in makers.items():
     assert not same(start, apart, atol=1e-4), "the step is too small to be compared"
     assert same(apart, weights(shared), atol=1e-5), f"{name} takes another step on two devices"
 
+    # A last batch too small for both devices would turn weights into NaN.
+    try:
+        train(shared, tf.data.Dataset.from_tensor_slices((SOURCE[:5], TARGET[:5])).batch(4))
+    except tf.errors.InvalidArgumentError as error:
+        assert "drop_remainder=True" in str(error)
+    else:
+        raise AssertionError("a device without a picture passed")
+
 # With everything switched on it runs, and goes on from a file.
 keras.config.set_dtype_policy("mixed_float16")
 with strategy.scope():
@@ -267,6 +275,7 @@ WRONG = {
     "size": (np.zeros((2, 8, 8, 3), "float32"), r"\(16, 16, 3\).*\(.*, 8, 8, 3\)"),
     "channels": (np.zeros((2, 16, 16, 1), "float32"), r"\(16, 16, 3\).*\(.*, 16, 16, 1\)"),
     "one picture": (np.zeros((16, 16, 3), "float32"), r"\(16, 16, 3\)"),
+    "none": (np.zeros((0, 16, 16, 3), "float32"), "got no picture"),
     "range": (
         np.full((2, 16, 16, 3), 255, "float32"),
         r"(?s)values (lie outside|from 255).*normalize",
@@ -288,6 +297,13 @@ def test_wrong_pictures_are_refused_the_same_way_everywhere(make, pictures, comp
     ]:
         with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=complaint):
             use()
+
+
+def test_batches_of_unequal_sides_are_refused():
+    model = compiled(cyclegan(identity_weight=0))  # nothing else would stop them
+    batch = tf.data.Dataset.from_tensors((SOURCE[:4], TARGET[:2]))
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="as many pictures"):
+        model.fit(batch, verbose=0)
 
 
 @both
