@@ -169,7 +169,7 @@ def test_pictures_too_large_for_pillow_are_named(tmp_path, monkeypatch):
 
 
 def test_accents_are_one_letter_or_two(tmp_path):
-    save(tmp_path / "source" / "train" / "caf\u00e9.png")
-    save(tmp_path / "target" / "train" / "cafe\u0301.png")
+    save(tmp_path / "source" / "train" / "\u00e9.png")
+    save(tmp_path / "target" / "train" / "e\u0301.png")
     pairs = data.paired_folder(tmp_path / "source", tmp_path / "target", size=8)
-    assert pairs.train.names == ["caf\u00e9"]
+    assert pairs.train.names == ["\u00e9"]
