@@ -120,7 +120,7 @@ RECIPES = {
     "styles_forward_cycle": _without("cycle_b", seeds=2),
     "styles_no_pool": {**STYLES, "pool_size": 0, "seeds": 1},
     # With the other generator: pix2pix' U-Net, as in `earth`.
-    "styles_unet": {**STYLES, "generator": "unet", "filters": 16, "seeds": 1},
+    "styles_unet": {**STYLES, "generator": "unet", "filters": 16},
     # The cycle term wired to half of the networks: only the generator that closes a loop learns.
     "styles_half_cycle": {**STYLES, "half_cycle": True, "seeds": 1},
     # Maps and satellite pictures as if nobody knew which belong together.
