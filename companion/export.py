@@ -122,10 +122,11 @@ class PictureTranslator:
         try:
             output = self.run(pictures)
         except Exception as error:  # each of the three has its own
+            reason, *_ = f"{error}".strip().split("\n")
             raise ValueError(
                 f"{self.name} cannot translate pictures of shape {given}: crop or resize them to "
                 f"the multiples that companion.export.any_size names, or to larger ones "
-                f"({str(error).strip().splitlines()[0]})."
+                f"({reason})."
             ) from error
         return denormalize(output)[:, : given[1], : given[2]]  # without what was rounded up
 

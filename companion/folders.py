@@ -115,16 +115,20 @@ def _pictures_in(folder):
     if folder is None:
         return {}
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    paths = sorted((p for p in files if p.suffix.lower() in _SUFFIXES), key=lambda p: p.stem)
-    if not paths:
+    # A Mac spells é as e and an accent: the same name from elsewhere shall be its partner.
+    named = sorted(
+        (unicodedata.normalize("NFC", path.stem), path)
+        for path in files
+        if path.suffix.lower() in _SUFFIXES
+    )
+    if not named:
         raise ValueError(
             f"{folder} holds no pictures ({', '.join(_SUFFIXES)}): put some there, or remove it."
         )
-    for path, following in pairwise(paths):
-        if path.stem == following.stem:
+    for (name, path), (next_name, following) in pairwise(named):
+        if name == next_name:
             raise ValueError(f"{path} and {following.name} share one name: rename one of them.")
-    # A Mac spells é as e and an accent: the same name from elsewhere shall be its partner.
-    return {unicodedata.normalize("NFC", path.stem): path for path in paths}
+    return dict(named)
 
 
 def _read_pictures(paths, size, columns=1):

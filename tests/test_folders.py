@@ -173,3 +173,6 @@ def test_accents_are_one_letter_or_two(tmp_path):
     save(tmp_path / "target" / "train" / "e\u0301.png")
     pairs = data.paired_folder(tmp_path / "source", tmp_path / "target", size=8)
     assert pairs.train.names == ["\u00e9"]
+    save(tmp_path / "source" / "train" / "e\u0301.jpg")
+    with pytest.raises(ValueError, match="share one name"):
+        data.paired_folder(tmp_path / "source", tmp_path / "target", size=8)

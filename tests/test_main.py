@@ -115,8 +115,9 @@ def test_pix2pix_trains_on_a_folder_of_pairs(small, tmp_path, capsys):
         for kind in ("source", "target"):
             save(tmp_path / "pairs" / kind / f"{name}.png")
     out = tmp_path / "new" / "out.keras"
-    run("train", "pix2pix", tmp_path / "pairs", out, "--size", 16, "--steps", 4, "--batch-size", 1)
+    run("train", "pix2pix", tmp_path / "pairs", out, "--size", 16, "--steps", 3, "--batch-size", 1)
     printed = capsys.readouterr().out
+    assert printed.count("\n2/2 - ") == 2  # two epochs of two steps: at least the three asked for
     assert "Epoch 2/2" in printed and "val_l1" in printed and str(out) in printed
     assert sorted(path.name for path in out.parent.iterdir()) == ["out.keras", "out.png"]
     trained = export.load_translator(out)  # the file holds what was judged last
@@ -195,6 +196,12 @@ def test_trainings_that_cannot_begin_are_one_line(tmp_path):
         (tmp_path / name).unlink()
     (tmp_path / "out_back.keras").mkdir()
     assert "out_back.keras exists already" in fails("train", "cyclegan", tmp_path, out)
+
+
+def test_a_place_that_cannot_be_written_to_is_noticed_before_training(tmp_path, monkeypatch):
+    save(tmp_path / "train" / "1.png", size=(32, 16))
+    monkeypatch.setattr(recorded, "model_of", None)  # training would end in a trace
+    assert "1.png" in fails("train", "pix2pix", tmp_path, tmp_path / "train" / "1.png" / "x.keras")
 
 
 @pytest.mark.parametrize(
