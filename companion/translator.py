@@ -195,9 +195,9 @@ def together(network, *batches):
 def check_pictures(model, pictures):
     """Return pictures (N, H, W, C) if they are what the model's generator takes, float in [-1, 1].
 
-    Raises ValueError for another type, size or number of channels. Values are known only when a
-    compiled step runs: those outside [-1, 1], and batches without a picture, raise
-    tf.errors.InvalidArgumentError.
+    Raises ValueError for another type, size or number of channels, or no picture. Values are known
+    only when a compiled step runs: those outside [-1, 1], and batches whose size is known no
+    sooner and is 0, raise tf.errors.InvalidArgumentError.
     """
     name, expected = type(model).__name__, getattr(model, model.networks[0]).input.shape[1:]
     pictures = tf.convert_to_tensor(pictures)
@@ -211,12 +211,15 @@ def check_pictures(model, pictures):
             f"{name} wants pictures (N, H, W, C) with {expected} for each, as its generator was "
             f"built, not {pictures.shape}: resize them, or build the networks for this size."
         )
+    no_picture = (
+        f"{name} got no picture. With several devices, each needs one of every batch: drop a "
+        f"smaller last batch by batches.unbatch().batch(batch_size, drop_remainder=True)."
+    )
+    if pictures.shape[0] == 0:  # or a layer may complain while the step is compiled
+        raise ValueError(no_picture)
     checks = [
-        tf.debugging.assert_positive(  # means over no pictures would turn all weights into NaN
-            tf.shape(pictures)[0],
-            f"{name} got no picture. With several devices, each needs one of every batch: drop a "
-            f"smaller last batch by batches.unbatch().batch(batch_size, drop_remainder=True).",
-        ),
+        # Means over no pictures would turn all weights into NaN.
+        tf.debugging.assert_positive(tf.shape(pictures)[0], no_picture),
         tf.debugging.assert_less_equal(
             tf.reduce_max(tf.abs(pictures)),
             tf.constant(1.001, pictures.dtype),
