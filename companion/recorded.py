@@ -116,12 +116,11 @@ RECIPES = {
     "styles_no_identity": _without("identity"),
     "styles_no_adversarial": _without("adversarial"),
     "styles_forward_cycle": _without("cycle_b"),
-    # One seed for what no table compares: three take most of an hour on one core.
-    "styles_no_pool": {**STYLES, "pool_size": 0, "seeds": 1},
+    "styles_no_pool": {**STYLES, "pool_size": 0},
     # With the other generator: pix2pix' U-Net, as in `earth`.
     "styles_unet": {**STYLES, "generator": "unet", "filters": 16},
     # The cycle term wired to half of the networks: only the generator that closes a loop learns.
-    "styles_half_cycle": {**STYLES, "half_cycle": True, "seeds": 1},
+    "styles_half_cycle": {**STYLES, "half_cycle": True},
     # Maps and satellite pictures as if nobody knew which belong together.
     "earth_unpaired": {**STYLES, "data": "earth_unpaired", "seeds": 1},
     "styles_pairs": {
