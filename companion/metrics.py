@@ -133,9 +133,16 @@ def colourfulness(images):
 
     A picture looks colourful where red and green, and yellow and blue, differ strongly and vary
     from place to place; the formula was fitted to what people said of photographs.
+    Raises ValueError also for pictures of another number of channels.
     Source: Hasler and Suesstrunk 2003, the metric for sRGB.
     """
-    red, green, blue = np.moveaxis(_checked(images, images)[0], -1, 0) * 127.5
+    images, _ = _checked(images, images)
+    if images.shape[-1] != 3:
+        raise ValueError(
+            f"Colourfulness compares red, green and blue, so pictures need 3 channels: these have "
+            f"shape {images.shape}."
+        )
+    red, green, blue = np.moveaxis(images, -1, 0) * 127.5
     opponents = np.stack([red - green, (red + green) / 2 - blue])  # (2, N, H, W)
     spread, offset = opponents.std(axis=(2, 3)), opponents.mean(axis=(2, 3))
     return np.hypot(*spread) + 0.3 * np.hypot(*offset)

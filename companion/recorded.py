@@ -250,12 +250,20 @@ def build(recipe):
     return {"generator": generator(), "discriminator": judge}
 
 
+@keras.saving.register_keras_serializable("companion")
+class _Below(keras.layers.Layer):
+    """Of a skip and the map below, hand on the latter."""
+
+    def call(self, maps):
+        return maps[1]
+
+
 def _without_skips(network):
     """Return a U-Net whose decoder gets nothing but the map below."""
 
     def copy(layer):
         if isinstance(layer, keras.layers.Concatenate):
-            return keras.layers.Lambda(lambda maps: maps[1], name=layer.name)
+            return _Below(name=layer.name)
         return type(layer).from_config(layer.get_config())
 
     return keras.models.clone_model(network, clone_function=copy)

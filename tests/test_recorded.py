@@ -251,6 +251,14 @@ def test_the_encoder_decoder_is_the_unet_without_its_skips():
     assert cut.output.shape == unet.output.shape
 
 
+def test_the_encoder_decoder_loads_from_a_file_with_the_same_pictures(tmp_path):
+    cut = recorded.build(recorded.RECIPES["earth_without_skips"])["generator"]
+    cut.save(tmp_path / "cut.keras")
+    again = keras.models.load_model(tmp_path / "cut.keras")
+    maps = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
+    np.testing.assert_array_equal(again(maps), cut(maps))
+
+
 def test_grey_recipes_give_the_shading_and_ask_for_the_colours(cache):
     part = recorded.pictures({**recorded.RECIPES["grey"], "size": 16}).validation
     emoji = data.openmoji(16).validation
