@@ -95,7 +95,7 @@ def test_colourfulness_is_zero_for_grey_and_agrees_with_a_count_by_hand():
     assert metrics.colourfulness(picture) == pytest.approx(expected, rel=1e-5)
     assert metrics.colourfulness(picture / 2) == pytest.approx(expected / 2, rel=1e-5)
     for channels in [1, 4]:
-        with pytest.raises(ValueError, match=rf"3 channels: these have shape \(1, 4, 4, {channels}"):
+        with pytest.raises(ValueError, match=rf"need 3 channels.*4, {channels}\)"):
             metrics.colourfulness(np.zeros((1, 4, 4, channels)))
 
 
