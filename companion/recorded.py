@@ -122,7 +122,7 @@ RECIPES = {
     # The cycle term wired to half of the networks: only the generator that closes a loop learns.
     "styles_half_cycle": {**STYLES, "half_cycle": True},
     # Maps and satellite pictures as if nobody knew which belong together.
-    "earth_unpaired": {**STYLES, "data": "earth_unpaired", "seeds": 1},
+    "earth_unpaired": {**STYLES, "data": "earth_unpaired"},
     "styles_pairs": {
         **{key: value for key, value in STYLES.items() if key != "weights"},
         "data": "emoji_styles_pairs",
