@@ -43,6 +43,44 @@ def normalization(kind):
     raise ValueError(f'norm is {kind!r}; choose "batch", "instance", "layer", "group" or "none".')
 
 
+def normalized_like(model, inputs, like):
+    """Return what `model` answers to `inputs` with the statistics that `like` has inside it.
+
+    Each instance normalization takes the mean and the spread of `like`'s feature maps there instead
+    of those of `inputs`. So the answer shows what the kernels see of `inputs`, apart from what they
+    overhear of the whole picture through the normalizations.
+
+    inputs, like: batches (N, H, W, C) of equal shape, or lists of them for a model of more inputs
+
+    Raises ValueError for other shapes, and for a model without instance normalization.
+    """
+    borrowing = []
+
+    def from_second_half(x, epsilon):
+        mean, variance = keras.ops.moments(keras.ops.split(x, 2)[1], [1, 2], keepdims=True)
+        mean, variance = (keras.ops.concatenate([each, each]) for each in (mean, variance))
+        return (x - mean) / keras.ops.sqrt(variance + epsilon)
+
+    def borrow(layer):
+        group = keras.layers.GroupNormalization
+        if isinstance(layer, group) and layer.groups == layer.input.shape[-1]:  # each map alone
+            borrowing.append(layer)
+            return keras.layers.Lambda(from_second_half, arguments={"epsilon": layer.epsilon})
+        return layer  # itself, with its weights
+
+    def joined(one, other):
+        if one.shape != other.shape:
+            raise ValueError(
+                f"inputs and like need equal shapes, not {one.shape} and {other.shape}."
+            )
+        return keras.ops.concatenate([one, other])
+
+    clone = keras.models.clone_model(model, clone_function=borrow)
+    if not borrowing:
+        raise ValueError(f"The model {model.name} has no instance normalization to borrow for.")
+    return keras.ops.split(clone(keras.tree.map_structure(joined, inputs, like)), 2)[0].numpy()
+
+
 @keras.saving.register_keras_serializable("companion")
 class ReflectionPadding2D(keras.layers.Layer):
     """Continue the picture beyond its edges by its mirror image, without repeating the edge.

@@ -2,11 +2,13 @@ import keras
 import numpy as np
 import pytest
 
+from companion.discriminators import patchgan
 from companion.layers import (
     ReflectionPadding2D,
     WeightNormalization,
     initializer,
     normalization,
+    normalized_like,
 )
 
 RNG = np.random.default_rng(0)
@@ -70,6 +72,46 @@ def test_moving_statistics_keep_nine_tenths():
 def test_unknown_kind_is_named_with_the_choices():
     with pytest.raises(ValueError, match='norm is .instence.; choose "batch", "instance"'):
         normalization("instence")
+
+
+def test_statistics_are_borrowed_map_by_map_and_place_by_place():
+    """Two convolutions and norms: the second norm's statistics are those behind the first's."""
+    maps, like = MAPS, RNG.normal(-1.0, 5.0, MAPS.shape).astype("float32")
+    convs = [keras.layers.Conv2D(8, 3, use_bias=False) for _ in range(2)]
+    x = picture = keras.Input((5, 5, 64))
+    for conv in convs:
+        x = normalization("instance")(conv(x))
+    model = keras.Model(picture, x)
+
+    ours, theirs = maps, like
+    for conv in convs:
+        ours, theirs = conv(ours).numpy(), conv(theirs).numpy()
+        mean, variance = theirs.mean((1, 2), keepdims=True), theirs.var((1, 2), keepdims=True)
+        ours, theirs = ((z - mean) / np.sqrt(variance + 1e-5) for z in (ours, theirs))
+    np.testing.assert_allclose(normalized_like(model, maps, like), ours, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(normalized_like(model, maps, maps), model(maps), atol=1e-5)
+
+
+def test_statistics_are_borrowed_in_a_model_of_two_inputs_which_stays_as_it_was():
+    model = patchgan(64, conditional=True, layers=2, filters=2)
+    maps, photos, other = RNG.normal(size=(3, 2, 64, 64, 3)).astype("float32")
+    before = model([maps, photos]).numpy()
+    own = normalized_like(model, [maps, photos], [maps, photos])
+    np.testing.assert_allclose(own, before, atol=1e-5)
+    borrowed = normalized_like(model, [maps, photos], [2 * other, photos])
+    assert np.abs(borrowed - before).max() > 0.01
+    np.testing.assert_array_equal(model([maps, photos]), before)
+
+
+def test_statistics_are_borrowed_by_instance_norms_only_and_from_equal_shapes():
+    picture = keras.Input((5, 5, 64))
+    for kind in ["batch", "layer", "group", "none"]:
+        model = keras.Model(picture, normalization(kind)(picture))
+        with pytest.raises(ValueError, match="has no instance normalization"):
+            normalized_like(model, MAPS, MAPS)
+    model = keras.Model(picture, normalization("instance")(picture))
+    with pytest.raises(ValueError, match=r"equal shapes, not \(2, 5, 5, 64\) and \(1, 5, 5, 64\)"):
+        normalized_like(model, MAPS, MAPS[:1])
 
 
 def test_reflection_padding_mirrors_without_repeating_the_edge():
