@@ -28,9 +28,6 @@ book: $(MATHJAX)  ## build the book from the stored outputs; creates .venv when 
 
 # Two processes, each with whole files: a cell needs those before it, a module its fixtures.
 test: SPREAD = --numprocesses=2 --dist=loadfile
-# ... and each process with its share of the cores: more threads than cores wait for each other.
-test: export TF_NUM_INTRAOP_THREADS = $(shell $(PYTHON) -c "import os; print(max(1, os.cpu_count() // 2))")
-test: export OMP_NUM_THREADS = $(TF_NUM_INTRAOP_THREADS)
 test: book  ## run the tests, then every notebook against its stored outputs
 	$(INSIDE) -m pytest $(SPREAD)
 	$(INSIDE) -m pytest $(SPREAD) --nbval book
