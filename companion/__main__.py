@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,8 @@ def train(kind, folder, model, source="right", **settings):
     networks = recorded.build(recipe)
     splits = read_folder(folder, recipe["size"], source)
     held_out = next((x for x in splits[1:] if len(x.source) and len(x.target)), None)
-    model.parent.mkdir(parents=True, exist_ok=True)  # or fails now, before it has trained
+    model.parent.mkdir(parents=True, exist_ok=True)  # or fails now, before it has trained,
+    tempfile.TemporaryDirectory(dir=model.parent).cleanup()  # as where nothing can be written
 
     def paint(name, pictures):
         painted = networks[name].predict(data.normalize(pictures), batch_size=16, verbose=0)

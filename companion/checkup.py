@@ -3,6 +3,7 @@
 import itertools
 import shlex
 import textwrap
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,10 +115,12 @@ def check_folder(folder):
                 f"{kind}: of another size than the rest: {_some(odd)}; is that on purpose?"
             )
         if len(modes) > 1:
+            mixed = "pictures of several kinds of colour"
+            if rare := _rare(parts, 1):
+                mixed = f"of another kind of colour than the rest: {_some(rare)}"
             report.to_know.append(
-                f"{kind}: of another kind of colour than the rest: {_some(_rare(parts, 1))}. All "
-                f"become RGB, transparent ones on white; a grey one among coloured ones teaches "
-                f"that grey is right."
+                f"{kind}: {mixed}. All become RGB, transparent ones on white; a grey one among "
+                f"coloured ones teaches that grey is right."
             )
     if set(looks) == {"source", "target"}:
         looks = {"pair": _partners(looks, report)}
@@ -193,8 +196,10 @@ def _look_at(folder, kind, report):
         except ValueError as error:
             report.to_mend.append(str(error))
             continue
-        with Image.open(path) as image:
-            mode = image.mode
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, and readable
+            with Image.open(path) as image:
+                mode = image.mode
         width, height = picture.size
         columns = 2 if kind == "pair" else 1
         if width % columns:

@@ -90,6 +90,11 @@ def load_translator(model):
     else:
         generator = load_generator(model)
         shape, run = generator.input.shape, generator.predict_on_batch
+    if len(shape) != 4 or shape[-1] != 3:
+        raise ValueError(
+            f"{model} holds no generator, which would take pictures (N, H, W, 3), but one for "
+            f"{tuple(shape)}: name a file that companion.export has written."
+        )
     return PictureTranslator(model, shape[1:], run)
 
 
@@ -113,10 +118,11 @@ class PictureTranslator:
 
     def __call__(self, pictures):
         given = np.shape(pictures)
-        if len(given) != 4 or any(n not in (None, have) for n, have in zip(self.shape, given[1:])):
+        fits = len(given) == 4 and all(n in (None, m) for n, m in zip(self.shape, given[1:]))
+        if not fits or not given[0]:
             raise ValueError(
-                f"{self.name} takes pictures (N, H, W, C) with {self.shape} for each, not "
-                f"{given}: resize them."
+                f"{self.name} takes pictures (N, H, W, C), N from 1 on, with {self.shape} for each, "
+                f"not {given}: resize them."
             )
         pictures = normalize(pictures)
         try:

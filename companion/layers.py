@@ -56,16 +56,17 @@ def normalized_like(model, inputs, like):
     """
     borrowing = []
 
-    def from_second_half(x, epsilon):
+    def from_second_half(x, norm):
         mean, variance = keras.ops.moments(keras.ops.split(x, 2)[1], [1, 2], keepdims=True)
         mean, variance = (keras.ops.concatenate([each, each]) for each in (mean, variance))
-        return (x - mean) / keras.ops.sqrt(variance + epsilon)
+        x = (x - mean) / keras.ops.sqrt(variance + norm.epsilon)
+        return x * (norm.gamma if norm.scale else 1) + (norm.beta if norm.center else 0)
 
     def borrow(layer):
         group = keras.layers.GroupNormalization
         if isinstance(layer, group) and layer.groups == layer.input.shape[-1]:  # each map alone
             borrowing.append(layer)
-            return keras.layers.Lambda(from_second_half, arguments={"epsilon": layer.epsilon})
+            return keras.layers.Lambda(lambda x: from_second_half(x, layer))
         return layer  # itself, with its weights
 
     def joined(one, other):
@@ -75,7 +76,7 @@ def normalized_like(model, inputs, like):
             )
         return keras.ops.concatenate([one, other])
 
-    clone = keras.models.clone_model(model, clone_function=borrow)
+    clone = keras.models.clone_model(model, clone_function=borrow, recursive=True)
     if not borrowing:
         raise ValueError(f"The model {model.name} has no instance normalization to borrow for.")
     return keras.ops.split(clone(keras.tree.map_structure(joined, inputs, like)), 2)[0].numpy()

@@ -78,7 +78,8 @@ def gram_matrix(features):
         raise ValueError(f"features are (N, H, W, C), not {tuple(features.shape)}.")
     count, height, width, channels = ops.shape(features)
     flat = ops.reshape(features, (count, height * width, channels))
-    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / (height * width * channels)
+    entries = ops.cast(height * width * channels, "float32")
+    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / entries
 
 
 def style(target, features, weights=None):
@@ -119,7 +120,8 @@ def total_variation(images, exponent=1.25):
     Raises ValueError for pictures of one row or column, and for an exponent not above 0.
     """
     images = ops.cast(images, "float32")
-    if len(images.shape) != 4 or min(images.shape[1:3]) < 2:
+    sides = images.shape[1:3]
+    if len(images.shape) != 4 or any(side is not None and side < 2 for side in sides):
         raise ValueError(
             f"images are (N, H, W, C), H and W from 2 on, not {tuple(images.shape)}: there is no "
             f"step to another pixel."

@@ -5,6 +5,7 @@ for any loss; `swirls` draws a style picture and `read` takes one from a file.
 """
 
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -233,9 +234,12 @@ def read(path, size=256, square=False):
 
     square: True cuts the largest square out of the middle first
 
-    Raises ValueError for a file that is no picture, and where a side would be below 32 pixels.
+    Raises ValueError for a file that is no picture, and where a side would be below 32 pixels,
+    FileNotFoundError for a missing one.
     """
     whole_number("size", size, _SMALLEST)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no file {path}: check the path.")
     image = _read_picture(path)
     side = min(image.size) if square else max(image.size)
     shape = (size, size) if square else [round(length * size / side) for length in image.size]

@@ -40,11 +40,13 @@ class Translator(keras.Model):
     ):
         """Choose the optimizers, objects or Keras' names; by default the papers' two Adams.
 
-        jit_compile: True pays on a GPU; on a CPU these convolutions get slower by it
+        jit_compile: True pays on a GPU; on a CPU these convolutions get slower by it. XLA leaves
+                     out the checks of the pictures' values: take a step without it first
         run_eagerly, steps_per_execution: as for every Keras model
 
-        Networks built under the dtype policy "mixed_bfloat16" or "mixed_float16" train in that
-        precision, the latter with loss scaling.
+        A learning rate that changes is a schedule, such as `LinearDecay`, for each optimizer, since
+        Keras' callbacks reach the generators' alone. Networks built under the dtype policy
+        "mixed_bfloat16" or "mixed_float16" train in that precision, the latter with loss scaling.
         """
         self.generator_optimizer = self._optimizer(generator_optimizer)
         self.discriminator_optimizer = self._optimizer(discriminator_optimizer)
@@ -95,7 +97,8 @@ class Translator(keras.Model):
                 f"{type(self).__name__} learns from two kinds of pictures and nothing else: pass "
                 f"fit(first, second), or batches (first, second) of companion.data.to_dataset."
             )
-        first, second = check_pictures(self, first), check_pictures(self, second)
+        # In one type, since painted pictures join them: float64 is what NumPy makes of `x / 127.5`.
+        first, second = (tf.cast(check_pictures(self, x), "float32") for x in (first, second))
         equal = tf.debugging.assert_equal(
             tf.shape(first)[0],
             tf.shape(second)[0],
@@ -197,7 +200,7 @@ def check_pictures(model, pictures):
 
     Raises ValueError for another type, size or number of channels, or no picture. Values are known
     only when a compiled step runs: those outside [-1, 1], and batches whose size is known no
-    sooner and is 0, raise tf.errors.InvalidArgumentError.
+    sooner and is 0, raise tf.errors.InvalidArgumentError, but not under `jit_compile`.
     """
     name, expected = type(model).__name__, getattr(model, model.networks[0]).input.shape[1:]
     pictures = tf.convert_to_tensor(pictures)

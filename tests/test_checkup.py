@@ -84,6 +84,17 @@ def test_all_that_is_wrong_with_pairs_is_reported_at_once(pairs):
     assert str(report).endswith(f"Next: python -m companion check {pairs}")
 
 
+def test_kinds_of_colour_without_a_majority_are_reported_as_such(tmp_path):
+    for part, count in [("train", 4), ("val", 2)]:
+        for i in range(count):
+            for kind in ("source", "target"):
+                grey = kind == "source" and i % 2
+                image = picture().convert("L") if grey else picture()
+                save(image, tmp_path / kind / part / f"{i}.png")
+    (mixed,) = (line for line in checkup.check_folder(tmp_path).to_know if "colour" in line)
+    assert mixed.startswith("source: pictures of several kinds of colour. All become RGB")
+
+
 def test_files_that_are_not_read_are_named(pairs):
     for name in ("IMG_1.HEIC", "notes.txt", ".hidden"):
         (pairs / "source" / "train" / name).write_bytes(b"")

@@ -129,6 +129,24 @@ def test_what_is_no_generator_is_refused(tmp_path):
         export.load_translator("earth_recognizer")
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 16, 16)])
+def test_a_file_from_elsewhere_that_is_no_generator_is_refused(tmp_path, shape):
+    """Numbers instead of pictures, or channels first, as PyTorch has them."""
+    pytest.importorskip("tf2onnx")
+    network = keras.Sequential([keras.Input(shape), keras.layers.Dense(shape[-1])])
+    network(np.zeros((1, *shape), "float32"))  # which Keras wants before it exports
+    network.export(tmp_path / "other.onnx", format="onnx", verbose=False)
+    with pytest.raises(ValueError, match=r"other\.onnx holds no generator"):
+        export.load_translator(tmp_path / "other.onnx")
+
+
+def test_no_picture_is_refused_in_words(tmp_path):
+    unet(16, filters=2).save(tmp_path / "u.keras")
+    translator = export.load_translator(tmp_path / "u.keras")
+    with pytest.raises(ValueError, match=r"N from 1 on, .*, not \(0, 16"):
+        translator(np.zeros((0, 16, 16, 3), "uint8"))
+
+
 def test_the_generator_of_a_saved_trainer_and_of_a_recording_is_found(tmp_path):
     model = Pix2Pix(unet(8, filters=2), patchgan(8, conditional=True, layers=1, filters=2))
     model.compile()

@@ -103,6 +103,25 @@ def test_statistics_are_borrowed_in_a_model_of_two_inputs_which_stays_as_it_was(
     np.testing.assert_array_equal(model([maps, photos]), before)
 
 
+def test_what_an_instance_norm_has_learned_stays_when_it_borrows():
+    """Also where group normalization has a group for each map."""
+    for norm in keras.layers.GroupNormalization(-1), keras.layers.GroupNormalization(64):
+        picture = keras.Input((5, 5, 64))
+        model = keras.Model(picture, norm(picture))
+        norm.gamma.assign(RNG.uniform(1, 3, 64))
+        norm.beta.assign(RNG.uniform(-1, 1, 64))
+        np.testing.assert_allclose(normalized_like(model, MAPS, MAPS), model(MAPS), atol=1e-4)
+
+
+def test_statistics_are_borrowed_inside_of_nested_models():
+    inner = patchgan(64, layers=2, filters=2)
+    picture = keras.Input((64, 64, 3))
+    maps, other = RNG.normal(size=(2, 2, 64, 64, 3)).astype("float32")
+    model = keras.Model(picture, inner(picture))
+    expected = normalized_like(inner, maps, 2 * other)
+    np.testing.assert_allclose(normalized_like(model, maps, 2 * other), expected, atol=1e-5)
+
+
 def test_statistics_are_borrowed_by_instance_norms_only_and_from_equal_shapes():
     picture = keras.Input((5, 5, 64))
     for kind in ["batch", "layer", "group", "none"]:

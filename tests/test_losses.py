@@ -89,6 +89,14 @@ def test_gram_matrix_forgets_where_and_how_often():
     np.testing.assert_allclose(losses.gram_matrix(tiled), matrix, rtol=1e-5, atol=1e-6)
 
 
+def test_of_any_size_is_also_of_a_size_known_only_in_the_step():
+    shape = tf.TensorSpec((None, None, None, 3))
+    pictures = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
+    for loss in losses.gram_matrix, losses.total_variation:
+        traced = tf.function(loss, input_signature=[shape])
+        np.testing.assert_allclose(traced(pictures), loss(pictures), rtol=1e-5, atol=1e-6)
+
+
 def test_gram_matrix_of_half_precision_does_not_overflow():
     features = tf.fill((1, 2, 2, 1), tf.constant(300.0, "float16"))
     assert float(losses.gram_matrix(features)[0, 0, 0]) == 90000

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -202,6 +203,8 @@ def test_a_place_that_cannot_be_written_to_is_noticed_before_training(tmp_path, 
     save(tmp_path / "train" / "1.png", size=(32, 16))
     monkeypatch.setattr(recorded, "model_of", None)  # training would end in a trace
     assert "1.png" in fails("train", "pix2pix", tmp_path, tmp_path / "train" / "1.png" / "x.keras")
+    if Path("/proc").is_dir():  # on Linux, a folder in which not even root can write
+        assert "/proc" in fails("train", "pix2pix", tmp_path, "/proc/x.keras")
 
 
 @pytest.mark.parametrize(

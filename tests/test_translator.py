@@ -149,6 +149,15 @@ def test_float16_scales_both_losses_and_skips_what_overflows(make, policy):
         assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+def test_pictures_of_numpys_own_float_train_as_others_do():
+    """`x / 127.5 - 1` is float64, and painted pictures, which are float32, join them in a batch."""
+    double = BATCHES.map(lambda a, b: (tf.cast(a, "float64"), tf.cast(b, "float64")))
+    for make in BOTH.values():
+        one, other = train(compiled(make()), BATCHES), train(compiled(make()), double)
+        for name, values in one.items():
+            np.testing.assert_allclose(other[name], values, rtol=1e-4)
+
+
 # Several devices.
 
 DEVICES = """
@@ -156,7 +165,6 @@ import keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from trainers import *
-from companion.optimizers import Adam
 
 one_by_one = tf.distribute.ReductionToOneDevice()
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=one_by_one)
