@@ -121,8 +121,8 @@ class PictureTranslator:
         fits = len(given) == 4 and all(n in (None, m) for n, m in zip(self.shape, given[1:]))
         if not fits or not given[0]:
             raise ValueError(
-                f"{self.name} takes pictures (N, H, W, C), N from 1 on, with {self.shape} for each, "
-                f"not {given}: resize them."
+                f"{self.name} takes pictures (N, H, W, C), N from 1 on, with {self.shape} for "
+                f"each, not {given}: resize them."
             )
         pictures = normalize(pictures)
         try:
