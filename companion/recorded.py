@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from companion import data, earth, losses, metrics, optimizers
+from companion._sources import aside
 from companion.cyclegan import CycleGAN
 from companion.discriminators import patchgan
 from companion.generators import resnet, unet
@@ -366,11 +367,44 @@ class _Clock(keras.callbacks.Callback):
         logs["minutes"] = (time.monotonic() - self.started) / 60
 
 
+class _State(keras.callbacks.Callback):
+    """Keeps the training after each epoch, and goes on from the last one kept.
+
+    Keras' BackupAndRestore writes weights and epoch over the old ones, in two files; interrupted
+    there, it goes on from a mixture. Here a file, named by its epoch, is written aside, and is
+    renamed when it is whole.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def latest(self):
+        """Return the epochs done and the file with their state, or 0 and None."""
+        files = sorted(self.folder.glob("*.weights.h5"))
+        return (int(files[-1].name.split(".")[0]), files[-1]) if files else (0, None)
+
+    def on_train_begin(self, logs=None):
+        _, file = self.latest()
+        if file:
+            self.model.load_weights(file)
+
+    def on_epoch_end(self, epoch, logs=None):
+        _, older = self.latest()
+        with aside() as work:
+            file = Path(work, f"{epoch + 1:05}.weights.h5")
+            self.model.save_weights(file)
+            os.replace(file, self.folder / file.name)
+        if older:
+            older.unlink()
+
+
 def train(name, seed):
     """Train one seed of a recipe and return its networks, curves and minutes.
 
     Curves and state are kept in `data.cache_folder()` after each epoch, where an interrupted
-    training of the same recipe finds them again and goes on as if nothing had happened.
+    training of the same recipe finds them again and goes on as if nothing had happened (but for
+    the recognizer, whose dropout draws its first masks once more).
     """
     recipe = RECIPES[name]
     splits = pictures(recipe)
@@ -379,23 +413,20 @@ def train(name, seed):
     model = model_of(recipe, networks)
     folder = _kept(name, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    log, state = folder / "curves.csv", folder / "state" / "training_metadata.json"
-    done = json.loads(state.read_text(encoding="utf-8"))["epoch"] if state.exists() else 0
+    log, state = folder / "curves.csv", _State(folder)
+    done, _ = state.latest()
     if log.exists():  # it is written first, so it may be an epoch ahead of the state
         rows = log.read_text(encoding="utf-8").splitlines(keepends=True)
         log.write_text("".join(rows[: 1 + done]), encoding="utf-8")
     model.fit(
         batches(recipe, splits.train, seed, training=True).skip(done * EPOCH),
         validation_data=batches(recipe, splits.validation, seed, training=False),
+        initial_epoch=done,
         epochs=recipe["steps"] // EPOCH,
         steps_per_epoch=EPOCH,
         shuffle=False,
         verbose=2,
-        callbacks=[
-            _Clock(),
-            keras.callbacks.CSVLogger(log, append=True),
-            keras.callbacks.BackupAndRestore(folder / "state", delete_checkpoint=False),
-        ],
+        callbacks=[_Clock(), keras.callbacks.CSVLogger(log, append=True), state],
     )
     rows = list(csv.DictReader(log.read_text(encoding="utf-8").splitlines()))
     curves = {key: [round(float(row[key]), 5) for row in rows] for key in rows[0] if key != "epoch"}

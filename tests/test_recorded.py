@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_recipe_can_take_two_steps(small, name):
     "callback, moment",
     [
         (keras.callbacks.CSVLogger, "on_epoch_begin"),
-        (keras.callbacks.BackupAndRestore, "on_epoch_end"),  # the curves are an epoch ahead
+        (recorded._State, "on_epoch_end"),  # the curves are an epoch ahead
     ],
 )
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
@@ -127,6 +128,28 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     again, same_curves, _ = recorded.train("earth_cgan", seed=1)
     assert same(weights(straight["generator"]), weights(again["generator"]))
     assert curves == same_curves and len(curves["l1"]) == 2
+
+
+def test_a_training_interrupted_while_its_state_is_written_goes_on(small, monkeypatch, tmp_path):
+    small("earth_cgan")
+    straight, curves, _ = recorded.train("earth_cgan", seed=1)
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+    begun = []
+
+    def stop_in_the_second(self, file):
+        begun.append(file)
+        if len(begun) > 1:
+            Path(file).write_bytes(b"half a file")
+            raise KeyboardInterrupt
+        return save_weights(self, file)
+
+    save_weights = keras.Model.save_weights
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keras.Model, "save_weights", stop_in_the_second)
+        recorded.train("earth_cgan", seed=1)
+    again, same_curves, _ = recorded.train("earth_cgan", seed=1)
+    assert same(weights(straight["generator"]), weights(again["generator"]))
+    assert curves == same_curves
 
 
 def test_another_recipe_is_another_training(small, monkeypatch):
