@@ -29,6 +29,7 @@ from companion.cyclegan import CycleGAN
 from companion.discriminators import patchgan
 from companion.generators import resnet, unet
 from companion.pix2pix import Pix2Pix
+from companion.translator import together
 
 FOLDER = Path(__file__).parent / "recordings"
 EPOCH = 250  # steps; after each the held-out pictures are translated and the state is saved
@@ -85,6 +86,8 @@ RECIPES = {
     "earth_gan": {**EARTH, "conditional": False, "l1_weight": 0.0},
     "earth_cgan": {**EARTH, "l1_weight": 0.0},
     "earth_l1_gan": {**EARTH, "conditional": False},
+    # `earth_cgan`, whose discriminator is also shown pictures with the maps of other places.
+    "earth_matching": {**EARTH, "l1_weight": 0.0, "matching": True},
     # Side of the discriminator's patches (table 3); `earth` has 34, and 142 see the whole picture.
     "earth_patch_1": {**EARTH, "discriminator_layers": 0},
     "earth_patch_16": {**EARTH, "discriminator_layers": 1},
@@ -312,6 +315,24 @@ class _Weighted(CycleGAN):
         return sum(self.weights_of_terms[name] * term for name, term in terms.items())
 
 
+class _Matching(Pix2Pix):
+    """pix2pix with wrong pairs, as Reed et al. (2016, section 4.2) train: real targets of others.
+
+    They are half of what the discriminator should call painted.
+    """
+
+    def train_discriminator(self, source, target, output):
+        others = tf.roll(source, shift=1, axis=0)
+        with tf.GradientTape() as tape:
+            pairs = [source, target], [source, output], [others, target]
+            real, fake, mismatched = together(self.discriminator, *pairs)
+            loss = 0.5 * losses.adversarial(real, real=True, kind=self.adversarial)
+            for scores in [fake, mismatched]:
+                loss += 0.25 * losses.adversarial(scores, real=False, kind=self.adversarial)
+        self._update("discriminator", tape, loss)
+        return loss
+
+
 def model_of(recipe, networks):
     """Return a compiled model that trains these networks as the recipe says."""
 
@@ -335,7 +356,8 @@ def model_of(recipe, networks):
         model = _Weighted(*networks.values(), recipe=recipe)
     else:
         l1_weight, adversarial = recipe["l1_weight"], recipe["adversarial"]
-        model = Pix2Pix(**networks, l1_weight=l1_weight, adversarial=adversarial)
+        kind = _Matching if recipe.get("matching") else Pix2Pix
+        model = kind(**networks, l1_weight=l1_weight, adversarial=adversarial)
     model.compile(adam(), adam())
     return model
 

@@ -93,6 +93,7 @@ def small(cache, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     ["earth", "earth_l2", "earth_gan", "earth_without_skips", "earth_resnet", "earth_batch_norm"]
+    + ["earth_matching"]
     + ["styles", "styles_forward_cycle", "styles_half_cycle", "styles_pairs", "earth_recognizer"],
 )
 def test_a_recipe_can_take_two_steps(small, name):
@@ -217,6 +218,27 @@ def test_whom_the_cycle_term_reaches(name, writer_learns):
     assert learns("generator_ba", "cycle_a") and learns("generator_ab", "cycle_b")
     assert learns("generator_ab", "cycle_a") == learns("generator_ba", "cycle_b") == writer_learns
     assert learns("generator_ab", "adversarial") and learns("generator_ab", "identity")
+
+
+def test_the_matching_recipe_calls_real_pictures_with_other_maps_painted():
+    recipe = dict(recorded.RECIPES["earth_matching"], size=32, filters=2, discriminator_filters=2)
+    networks = recorded.build(recipe)
+    model = recorded.model_of(recipe, networks)
+    source, target, output = tf.random.stateless_uniform((3, 4, 32, 32, 3), (0, 0), -1, 1)
+    others = tf.gather(source, [3, 0, 1, 2])
+    expected = 0
+    for maps, pictures, label, share in [
+        (source, target, 1, 0.5),
+        (source, output, 0, 0.25),
+        (others, target, 0, 0.25),
+    ]:
+        scores = networks["discriminator"]([maps, pictures], training=True)
+        expected += share * tf.reduce_mean((scores - label) ** 2)
+    before = networks["discriminator"].get_weights()
+    assert float(model.train_discriminator(source, target, output)) == pytest.approx(
+        float(expected), rel=1e-5
+    )
+    assert not same(before, weights(networks["discriminator"]))
 
 
 def test_a_recipe_of_few_pairs_takes_them_from_all_over_the_world(cache):
