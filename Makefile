@@ -27,10 +27,11 @@ book: $(MATHJAX)  ## build the book from the stored outputs; creates .venv when 
 	@echo 'Open $(CURDIR)/$(PAGE)'
 
 # Two processes, each with whole files: a cell needs those before it, a module its fixtures.
+# Those with the most tests first, notebooks in the order of book/conftest.py.
 test: SPREAD = --numprocesses=2 --dist=loadfile
 test: book  ## run the tests, then every notebook against its stored outputs
 	$(INSIDE) -m pytest $(SPREAD)
-	$(INSIDE) -m pytest $(SPREAD) --nbval book
+	$(INSIDE) -m pytest $(SPREAD) --no-loadscope-reorder --nbval book
 
 matrix: $(INSTALLED)  ## run the unit tests on every Python found here and as on Colab (needs uv)
 	@command -v uv > /dev/null || { echo 'make matrix needs uv: https://docs.astral.sh/uv'; exit 1; }

@@ -1,6 +1,9 @@
 """For `pytest --nbval book`: its kernels compute as those of `make execute` do."""
 
+import functools
+
 import determinism  # noqa: F401
+from notebooks import TIME
 
 
 def pytest_configure(config):
@@ -10,3 +13,15 @@ def pytest_configure(config):
 
         data.openmoji(64)
         data.emoji_styles(64)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what runs longest, so that no process waits long for the other at the end."""
+    items.sort(key=lambda item: -minutes(item.path))
+
+
+@functools.cache
+def minutes(notebook):
+    """The minutes that a chapter says it runs; 0 of other files."""
+    found = TIME.search(notebook.read_text(encoding="utf-8"))
+    return int(found[1]) if found else 0

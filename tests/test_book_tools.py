@@ -19,7 +19,7 @@ OPENING = """# A title
 - measure
 - decide
 
-**Time:** one minute on a CPU.
+**Time:** reading 5 minutes; running 1 minute on a CPU.
 
 **Prerequisites:** [Data](data.ipynb)."""
 EXERCISES = """## What you learned
@@ -235,6 +235,7 @@ DEFECTS = {
     "no aims": (replace(0, "## What you", "## What we"), "lacks the section ## What you will"),
     "two aims": (replace(0, "- decide\n", ""), "needs a list of exactly three items"),
     "no time": (replace(0, "on a CPU", "somewhere"), "lacks the line **Time:**"),
+    "no minutes": (replace(0, "running 1", "running one"), "lacks the line **Time:**"),
     "no prerequisites": (replace(0, "**Prerequisites:**", "You need"), "**Prerequisites:** ..."),
     "no takeaways": (replace(3, "## What you learned", "## Then"), "must end with the sections"),
     "no questions": (replace(3, "## Check yourself", "### Ask"), "must end with the sections"),

@@ -5,7 +5,7 @@ A chapter is laid out like this (see an existing one):
     # Title                             and the opening screen
     (first code cell: the Colab cell of repository.py, tagged hide-input)
     ## What you will be able to do      a list of exactly three items
-    **Time:** ... CPU ...               one line
+    **Time:** ... running 3 minutes on a CPU ...      one line
     **Prerequisites:** ...              one line
     ...
     ## What you learned                 the takeaways again
@@ -29,7 +29,7 @@ import re
 import sys
 
 from markdown_it import MarkdownIt
-from notebooks import ROOT, as_text, pages, read
+from notebooks import ROOT, TIME, as_text, pages, read
 from repository import FIRST_CELL, address, first_cell
 
 LINES_PER_CELL = 25
@@ -156,8 +156,8 @@ def structure_problems(cells):
     elif sum(t.type == "list_item_open" for t in MARKDOWN.parse(aims[0])) != 3:
         found.append("What you will be able to do: needs a list of exactly three items")
     opening = "\n".join(texts)
-    if not re.search(r"(?m)^\*\*Time:\*\* .*CPU", opening):
-        found.append("lacks the line **Time:** ... on a CPU")
+    if not TIME.search(opening):
+        found.append("lacks the line **Time:** ... running 3 minutes on a CPU")
     if not re.search(r"(?m)^\*\*Prerequisites:\*\* \S", opening):
         found.append("lacks the line **Prerequisites:** ...")
     if order[-len(ENDING) :] != ENDING:

@@ -1,6 +1,7 @@
 """What the book's tools share: where the pages are, and how a notebook is read and written."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
+# What a chapter says of its time, and in it the minutes (at most) that its cells take.
+TIME = re.compile(r"\*\*Time:\*\* .*running (?:\d+ to )?(\d+) minutes? on a CPU")
 
 
 def pages(suffix=""):
