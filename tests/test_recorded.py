@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainers import same, weights
 
 from companion import data, recorded
+from companion.receptive_field import measured_receptive_field
 
 STORED = recorded.names()
 load_once = functools.cache(recorded.load)
@@ -95,7 +96,7 @@ def small(cache, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     ["earth", "earth_l2", "earth_gan", "earth_without_skips", "earth_resnet", "earth_batch_norm"]
-    + ["earth_matching"]
+    + ["earth_matching", "earth_no_leak"]
     + ["styles", "styles_forward_cycle", "styles_half_cycle", "styles_pairs", "earth_recognizer"],
 )
 def test_a_recipe_can_take_two_steps(small, name):
@@ -241,6 +242,15 @@ def test_the_matching_recipe_calls_real_pictures_with_other_maps_painted():
         float(expected), rel=1e-5
     )
     assert not same(before, weights(networks["discriminator"]))
+
+
+def test_only_the_discriminator_of_the_recipe_without_a_leak_lacks_normalization():
+    networks = recorded.build(recorded.RECIPES["earth_no_leak"])
+    assert measured_receptive_field(networks["discriminator"]) == (34, 34)
+    usual = recorded.build(recorded.RECIPES["earth"])
+    assert measured_receptive_field(usual["discriminator"]) == (64, 64)
+    kinds = [[type(layer) for layer in x["generator"].layers] for x in (networks, usual)]
+    assert kinds[0] == kinds[1]
 
 
 def test_a_recipe_of_few_pairs_takes_them_from_all_over_the_world(cache):
