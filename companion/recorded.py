@@ -86,8 +86,10 @@ RECIPES = {
     "earth_gan": {**EARTH, "conditional": False, "l1_weight": 0.0},
     "earth_cgan": {**EARTH, "l1_weight": 0.0},
     "earth_l1_gan": {**EARTH, "conditional": False},
-    # `earth_cgan`, whose discriminator is also shown pictures with the maps of other places.
+    # `earth_cgan` and `earth`, with a discriminator that is also shown pictures with the maps of
+    # other places.
     "earth_matching": {**EARTH, "l1_weight": 0.0, "matching": True},
+    "earth_l1_matching": {**EARTH, "matching": True},
     # Side of the discriminator's patches (table 3); `earth` has 34, and 142 see the whole picture.
     "earth_patch_1": {**EARTH, "discriminator_layers": 0},
     "earth_patch_16": {**EARTH, "discriminator_layers": 1},
@@ -148,7 +150,14 @@ RECIPES = {
     },
 }
 # Beside the generators, these keep their discriminators, for chapters that look into them.
-DISCRIMINATORS = ["earth", "earth_patch_1", "earth_patch_70", "emoji", "styles"]
+DISCRIMINATORS = [
+    "earth",
+    "earth_l1_matching",
+    "earth_patch_1",
+    "earth_patch_70",
+    "emoji",
+    "styles",
+]
 
 
 # What a reader calls.

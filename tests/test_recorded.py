@@ -96,7 +96,7 @@ def small(cache, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     ["earth", "earth_l2", "earth_gan", "earth_without_skips", "earth_resnet", "earth_batch_norm"]
-    + ["earth_matching", "earth_no_leak"]
+    + ["earth_matching", "earth_l1_matching", "earth_no_leak"]
     + ["styles", "styles_forward_cycle", "styles_half_cycle", "styles_pairs", "earth_recognizer"],
 )
 def test_a_recipe_can_take_two_steps(small, name):
