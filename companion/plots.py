@@ -14,7 +14,7 @@ from companion.pictures import denormalize
 def show(figure, alt):
     """Show a Matplotlib figure as PNG with the alternative text `alt`, and close it.
 
-    The PNG has 256 colours, chosen for the figure: less than half the bytes where pictures have grain.
+    The PNG has 256 colours, chosen for the figure: half the bytes where pictures have grain.
 
     Raises ValueError for an empty text: say what there is to see.
     """
