@@ -11,10 +11,10 @@ MATHJAX = book/_static/mathjax
 PAGE = _build/html/index.html
 
 # As book/_tools/determinism.py sets them for tests and chapters. Its third switch would slow a GPU.
-reference bench paint record: export TF_CPP_MIN_LOG_LEVEL = 3
-reference bench paint record: export TF_ENABLE_ONEDNN_OPTS = 1
+reference bench paint record grade: export TF_CPP_MIN_LOG_LEVEL = 3
+reference bench paint record grade: export TF_ENABLE_ONEDNN_OPTS = 1
 
-.PHONY: help book test matrix execute record paint bench reference serve lint clean lock repository moved
+.PHONY: help book test matrix execute record paint bench reference assignments grade serve lint clean lock repository moved
 .DELETE_ON_ERROR:
 
 help:  ## list what make can do here
@@ -58,6 +58,21 @@ reference:  ## ask PyTorch and TensorFlow Addons anew; fails where tests/referen
 		{ echo 'make reference needs uv: https://docs.astral.sh/uv'; exit 1; }
 	uv run --quiet --script tests/reference/pytorch.py
 	uv run --quiet --script tests/reference/tfa.py
+
+# otter-grader comes on top of .venv and only here. In the lock it would replace the tested wrapt by
+# an older one and add thirty packages, for the one reader in many who grades.
+OTTER = uv run --quiet --no-project --python $(INSIDE) --with 'otter-grader[grading]==7.0.0' \
+	python book/_tools/assignments.py --output '$(OUTPUT)'
+OUTPUT = _build/assignments
+
+assignments: $(INSTALLED)  ## write the assignments for students and for grading (needs uv)
+	@command -v uv > /dev/null || \
+		{ echo 'make assignments needs uv: https://docs.astral.sh/uv'; exit 1; }
+	$(OTTER)
+
+grade: $(INSTALLED)  ## grade a folder of notebooks: NAME=pix2pix FOLDER=submissions (needs uv)
+	@command -v uv > /dev/null || { echo 'make grade needs uv: https://docs.astral.sh/uv'; exit 1; }
+	$(OTTER) --grade '$(NAME)' '$(FOLDER)'
 
 serve: book  ## build the book and show it at http://localhost:8000
 	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000

@@ -5,6 +5,8 @@ import functools
 import determinism  # noqa: F401
 from notebooks import TIME
 
+collect_ignore = ["assignments"]  # masters hold no outputs; tests/test_assignments.py runs them
+
 
 def pytest_configure(config):
     """Render the emoji once, before xdist's workers start, or the first cell shows a bar."""

@@ -1,4 +1,4 @@
-"""Check the form of every chapter; part of `make lint`.
+"""Check the form of every chapter and assignment; part of `make lint`.
 
 A chapter is laid out like this (see an existing one):
 
@@ -20,6 +20,8 @@ A solution is collapsed in one of two ways, both of which also work in Colab and
 - words or formulas: a Markdown cell with <details><summary>Solution</summary>, a blank line,
   ordinary Markdown, a blank line and </details>;
 - code that is run: a code cell tagged hide-cell whose first line is "# @title Solution".
+
+The masters of assignments begin with the same Colab cell and store no outputs.
 
 An output that changes from run to run carries the tag nbval-ignore-output; a cell that is meant
 to fail, raises-exception.
@@ -51,6 +53,18 @@ def problems(path, url):
     for number, cell in enumerate(notebook.cells, 1):
         one = code_problems(cell) if cell.cell_type == "code" else markdown_problems(cell)
         found += [f"cell {number}: {problem}" for problem in one]
+    return [f"{path.name}: {problem}" for problem in found]
+
+
+def master_problems(path, url):
+    """What is wrong with the master of an assignment, which stores no outputs."""
+    notebook = read(path)
+    found = file_problems(path, notebook) + first_cell_problems(notebook, url)
+    if any(cell.get("outputs") for cell in notebook.cells):
+        found.append("stores outputs, which may give answers away: clear them")
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "markdown":
+            found += [f"cell {number}: {problem}" for problem in markdown_problems(cell)]
     return [f"{path.name}: {problem}" for problem in found]
 
 
@@ -201,6 +215,8 @@ def exercise_problems(cells):
 def main():
     url, chapters = address(), pages(".ipynb")
     found = [problem for path in chapters for problem in problems(path, url)]
+    masters = sorted((ROOT / "book/assignments").glob("*.ipynb"))
+    found += [problem for path in masters for problem in master_problems(path, url)]
     listed = {path.resolve() for path in chapters}
     found += [
         f"{path.name}: is not in _toc.yml"
@@ -209,7 +225,7 @@ def main():
     ]
     if found:
         sys.exit("\n".join(found))
-    print(f"{len(chapters)} notebooks are in order")
+    print(f"{len(chapters)} chapters and {len(masters)} assignments are in order")
 
 
 if __name__ == "__main__":

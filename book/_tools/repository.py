@@ -1,6 +1,7 @@
 """Point the book at a repository: `make repository URL=https://github.com/you/your-fork`.
 
-The address stands in _config.yml; the first code cell of every chapter repeats it for Colab.
+The address stands in _config.yml; the first code cell of every chapter and of every assignment's
+master repeats it for Colab.
 """
 
 import re
@@ -36,7 +37,8 @@ def point_to(url, root=ROOT, book=BOOK):
     url = url.removesuffix(".git")
     config = root / "_config.yml"
     text = config.read_text(encoding="utf-8")
-    notebooks = {path: read(path) for path in sorted(book.glob("*.ipynb"))}
+    paths = [*sorted(book.glob("*.ipynb")), *sorted(book.glob("assignments/*.ipynb"))]
+    notebooks = {path: read(path) for path in paths}
     for path, notebook in notebooks.items():
         if "google.colab" not in getattr(first_cell(notebook), "source", ""):
             raise SystemExit(
