@@ -5,7 +5,8 @@ import functools
 import determinism  # noqa: F401
 from notebooks import TIME
 
-collect_ignore = ["assignments"]  # masters hold no outputs; tests/test_assignments.py runs them
+# Masters hold no outputs; tests/test_book_assignments.py runs them.
+collect_ignore = ["assignments"]
 
 
 def pytest_configure(config):

@@ -351,6 +351,17 @@ def test_the_matrix_fails_where_tests_do_and_runs_the_rest(monkeypatch):
     assert {"test_layers.py", "test_pix2pix.py"} <= names and "test_browser.py" not in names
 
 
+def test_the_matrix_runs_no_test_of_the_book_s_tools():
+    # They need what only the lock holds; Colab's environment has the companion alone.
+    tools = {path.stem for path in (ROOT / "book" / "_tools").glob("*.py")} | {"visits", "yaml"}
+    for path in matrix.tests(quick=False):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        modules = {getattr(node, "module", None) for node in imports}
+        modules |= {alias.name for node in imports for alias in node.names}
+        assert not modules & tools, path.name
+
+
 def test_the_quick_matrix_trains_on_colab_alone(monkeypatch):
     ran = {}
     monkeypatch.setattr(matrix, "find", lambda version: f"python{version}")

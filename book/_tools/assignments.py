@@ -71,7 +71,7 @@ def assign(output=OUTPUT):
     for master in masters():
         result = Path(output) / master.stem
         shutil.rmtree(result, ignore_errors=True)
-        # The tests of tests/test_assignments.py run the solutions.
+        # The tests of tests/test_book_assignments.py run the solutions.
         main(str(master), str(result), no_pdfs=True, no_run_tests=True)
         student = result / "student"
         shutil.make_archive(str(student / "tests"), "zip", student, "tests")  # for Colab
