@@ -64,6 +64,7 @@ reference:  ## ask PyTorch and TensorFlow Addons anew; fails where tests/referen
 OTTER = uv run --quiet --no-project --python $(INSIDE) --with 'otter-grader[grading]==7.0.0' \
 	python book/_tools/assignments.py --output '$(OUTPUT)'
 OUTPUT = _build/assignments
+LIMIT = 300
 
 assignments: $(INSTALLED)  ## write the assignments for students and for grading (needs uv)
 	@command -v uv > /dev/null || \
@@ -72,7 +73,7 @@ assignments: $(INSTALLED)  ## write the assignments for students and for grading
 
 grade: $(INSTALLED)  ## grade a folder of notebooks: NAME=pix2pix FOLDER=submissions (needs uv)
 	@command -v uv > /dev/null || { echo 'make grade needs uv: https://docs.astral.sh/uv'; exit 1; }
-	$(OTTER) --grade '$(NAME)' '$(FOLDER)'
+	$(OTTER) --limit '$(LIMIT)' --grade '$(NAME)' '$(FOLDER)'
 
 serve: book  ## build the book and show it at http://localhost:8000
 	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000

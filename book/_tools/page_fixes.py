@@ -1,6 +1,10 @@
-"""Sphinx extension: two repairs of what Jupyter Book 1 makes of a page."""
+"""Sphinx extension: three repairs of what Jupyter Book 1 makes of a page."""
+
+from pathlib import Path
 
 from myst_nb.core.render import NbElementRenderer
+from sphinx.addnodes import pending_xref
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
 def give_outputs_their_alt():
@@ -29,7 +33,21 @@ def drop_thebe(app, pagename, templatename, context, doctree):
     ]
 
 
+class LinksToPagesLeftOut(SphinxPostTransform):
+    """A page that is there, but not in _toc.yml, can't be linked to: of a link its text stays."""
+
+    default_priority = 5  # before MyST resolves the links, and complains
+
+    def run(self):
+        for link in list(self.document.findall(pending_xref)):
+            page, pages = link["reftarget"], self.env.all_docs
+            files = [Path(self.env.srcdir) / (page + end) for end in (".ipynb", ".md")]
+            if link["refdomain"] == "doc" and page not in pages and any(x.exists() for x in files):
+                link.replace_self(link.children)
+
+
 def setup(app):
     give_outputs_their_alt()
+    app.add_post_transform(LinksToPagesLeftOut)
     app.connect("html-page-context", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
