@@ -1,5 +1,6 @@
 """The built pages: complete, described, and asking nothing of the network. Needs `make book`."""
 
+import functools
 import re
 
 import notebooks
@@ -32,10 +33,14 @@ def pages():
     return [path for path in found if "_static" not in path.parts]
 
 
+@functools.cache
+def parsed(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
 def loads(page):
     """Addresses, local ones too, that a browser loads by itself with this page."""
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-    for tag in soup.find_all(True):
+    for tag in parsed(page).find_all(True):
         if tag.get("src"):
             yield tag["src"]
         if tag.name == "object" and tag.get("data"):
@@ -84,9 +89,8 @@ def test_formulas_are_set_by_the_books_own_mathjax():
     assert (mathjax / "tex-mml-chtml.js").stat().st_size > 1_000_000
     assert len(list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))) > 20
     for page in pages():
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        if soup.select(".math"):
-            sources = [script["src"] for script in soup.select("script[src]")]
+        if parsed(page).select(".math"):
+            sources = [script["src"] for script in parsed(page).select("script[src]")]
             assert any("mathjax/tex-mml-chtml.js" in source for source in sources), page.name
 
 
@@ -104,20 +108,14 @@ def test_every_page_of_the_book_was_built():
 
 def test_every_picture_says_what_to_see():
     for page in pages():
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for image in soup.select("article img"):
+        for image in parsed(page).select("article img"):
             assert image.get("alt", "").strip(), f"{page.name}: {image}"
 
 
 def test_alt_texts_of_outputs_reach_the_page():
     for path in notebooks.pages(".ipynb"):
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
-        shown = {
-            image.get("alt")
-            for image in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
-                "article img"
-            )
-        }
+        shown = {image.get("alt") for image in parsed(page).select("article img")}
         for cell in notebooks.read(path).cells:
             for output in cell.get("outputs", []):
                 if "image/png" in output.get("data", {}):
@@ -127,12 +125,7 @@ def test_alt_texts_of_outputs_reach_the_page():
 def test_a_chapter_opens_in_colab():
     for path in notebooks.pages(".ipynb"):
         page = (HTML / path.relative_to(notebooks.ROOT)).with_suffix(".html")
-        links = [
-            link["href"]
-            for link in BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select(
-                "a[href*='colab']"
-            )
-        ]
+        links = [link["href"] for link in parsed(page).select("a[href*='colab']")]
         assert any(link.endswith(f"/blob/main/book/{path.name}") for link in links), path.name
 
 
