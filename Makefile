@@ -14,7 +14,7 @@ PAGE = _build/html/index.html
 reference bench paint record grade: export TF_CPP_MIN_LOG_LEVEL = 3
 reference bench paint record grade: export TF_ENABLE_ONEDNN_OPTS = 1
 
-.PHONY: help book test matrix execute record paint bench reference assignments grade serve lint clean lock repository moved
+.PHONY: help book test matrix execute record paint bench reference assignments grade students serve lint clean lock repository moved
 .DELETE_ON_ERROR:
 
 help:  ## list what make can do here
@@ -74,6 +74,9 @@ assignments: $(INSTALLED)  ## write the assignments for students and for grading
 grade: $(INSTALLED)  ## grade a folder of notebooks: NAME=pix2pix FOLDER=submissions (needs uv)
 	@command -v uv > /dev/null || { echo 'make grade needs uv: https://docs.astral.sh/uv'; exit 1; }
 	$(OTTER) --limit '$(LIMIT)' --grade '$(NAME)' '$(FOLDER)'
+
+students: $(INSTALLED)  ## copy the repository without the assignments' solutions, for students
+	$(INSIDE) book/_tools/students.py
 
 serve: book  ## build the book and show it at http://localhost:8000
 	$(INSIDE) -m http.server --bind localhost --directory _build/html 8000

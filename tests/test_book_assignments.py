@@ -23,16 +23,15 @@ import notebooks
 import numpy as np
 import pytest
 import repository
+import students
 import tensorflow as tf
 
-from companion import recorded
+from companion import data, recorded
 
 MASTERS = {path.stem: path for path in assignments.masters()}
-if not MASTERS:
-    pytest.skip("a students' copy has no book/assignments", allow_module_level=True)
-QUESTIONS = [
-    (name, question) for name, path in MASTERS.items() for question in assignments.parse(path)[1]
-]
+ALL = [(name, question) for name in MASTERS for question in assignments.parse(MASTERS[name])[1]]
+IN_WORDS = [(name, question) for name, question in ALL if question.manual]
+QUESTIONS = [(name, question) for name, question in ALL if not question.manual]
 
 
 def each_question(function):
@@ -60,10 +59,12 @@ class Once:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def recordings_are_asked_once():
+def recordings_and_data_are_asked_once():
     load = recorded.load
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recorded, "load", functools.cache(lambda *names: Once(load(*names))))
+        for pictures in ["earth", "emoji_styles"]:
+            patch.setattr(data, pictures, functools.cache(getattr(data, pictures)))
         yield
 
 
@@ -98,20 +99,25 @@ def points(name, question, solution):
     return sum(test.points for test in question.tests if passes(test.code, defined))
 
 
-def test_each_has_ten_points_in_four_to_six_questions():
+def test_each_has_ten_points_two_of_them_for_an_answer_in_words():
     for name in MASTERS:
-        questions = [question for of, question in QUESTIONS if of == name]
-        assert 4 <= len(questions) <= 6
+        questions = [question for of, question in ALL if of == name]
+        assert 5 <= len(questions) <= 7
         assert sum(question.points for question in questions) == 10
+        assert [question.points for question in questions if question.manual] == [2]
+
+
+def test_points_are_stated():
+    for name, question in ALL:
+        words = [cell.source for cell in notebooks.read(MASTERS[name]).cells]
+        [text] = [text for text in words if text.startswith(f"## {question.name[1:]}. ")]
+        assert f"\n*{question.points:g} point" in text
 
 
 @each_question
-def test_points_are_stated_and_shared_between_public_and_hidden_tests(name, question):
+def test_points_are_shared_between_public_and_hidden_tests(name, question):
     assert sum(test.points for test in question.tests) == question.points
     assert {test.hidden for test in question.tests} == {True, False}
-    words = notebooks.read(MASTERS[name]).cells
-    titles = [cell.source for cell in words if cell.source.startswith(f"## {question.name[1:]}. ")]
-    assert len(titles) == 1 and f"\n*{question.points:g} point" in titles[0]
 
 
 @each_question
@@ -165,7 +171,7 @@ WRONG = {
     ("discriminator", "q2"): [
         (
             "padding counted in pixels of the picture",
-            1.5,
+            1.25,
             {
                 "stride - padding\n": "stride\n",
                 "stride - padding + kernel": "stride + kernel",
@@ -176,17 +182,21 @@ WRONG = {
         ("last column left out", 0.75, {"<= column <= last": "<= column < last"}),
     ],
     ("discriminator", "q3"): [
-        ("Keras' own slope", 1, {"LeakyReLU(0.2)": "LeakyReLU()"}),
-        ("sigmoid", 1, {"Model([heights, picture], x)": "Model([heights, picture], x / (1 + x))"}),
+        ("Keras' own slope", 0.75, {"LeakyReLU(0.2)": "LeakyReLU()"}),
+        (
+            "sigmoid",
+            0.75,
+            {"Model([heights, picture], x)": "Model([heights, picture], x / (1 + x))"},
+        ),
         (
             "inputs joined the wrong way round",
-            1,
+            0.75,
             {"()([heights, picture])": "()([picture, heights])"},
         ),
-        ("every layer normalized", 1, {"number in (1, 2)": "number < 3"}),
+        ("every layer normalized", 0.75, {"number in (1, 2)": "number < 3"}),
         (
             "batch norm",
-            1.5,
+            1.25,
             {
                 "GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)": (
                     "BatchNormalization()"
@@ -195,7 +205,7 @@ WRONG = {
         ),
         (
             "padding of Keras",
-            1.5,
+            1,
             {"ZeroPadding2D(1)(x)": "Identity()(x)", "4, stride)": '4, stride, "same")'},
         ),
     ],
@@ -212,7 +222,7 @@ WRONG = {
                 "[:, 0, 0])": "if any('norm' in layer.name for layer in network.layers)"
             },
         ),
-        ("looks at ordinary inputs", 1, {"1e9 * maps, 1e9 * pictures": "maps, pictures"}),
+        ("looks at ordinary inputs", 0.75, {"1e9 * maps, 1e9 * pictures": "maps, pictures"}),
         ("asks for a bound above alone", 0.5, {" or scores.min() > -1000": ""}),
         (
             "looks for a layer that bounds",
@@ -227,7 +237,7 @@ WRONG = {
     ("discriminator", "q5"): [
         ("border of probabilities", 0.5, {'"bce": 0.0': '"bce": 0.5'}),
         ("test places", 0.5, {".validation[:2]": ".test[:2]"}),
-        ("one answer for a grid", 1.5, {"np.array(": "np.mean("}),
+        ("one answer for a grid", 1.25, {"np.array(": "np.mean("}),
     ],
     ("pix2pix", "q1"): [
         ("both labels softened", 0.5, {"tf.zeros_like(p": "(1 - goal) * tf.ones_like(p"}),
@@ -244,7 +254,7 @@ WRONG = {
         ),
         (
             "NumPy, without a gradient",
-            0.5,
+            0.25,
             {"    real, painted =": "    real = np.array(real)\n    real, painted ="},
         ),
     ],
@@ -261,7 +271,7 @@ WRONG = {
                 "(number, 1.0)": "(number, 1.0))",
             },
         ),
-        ("NumPy, without a gradient", 0.5, {"- painting)": "- np.array(painting))"}),
+        ("NumPy, without a gradient", 0.25, {"- painting)": "- np.array(painting))"}),
     ],
     ("pix2pix", "q3"): [
         ("minimax", 0.75, {"tf.reduce_mean(wished)": "-tf.reduce_mean(tf.nn.softplus(scores))"}),
@@ -269,13 +279,13 @@ WRONG = {
         ("NumPy, without a gradient", 0.25, {"- painting)": "- np.array(painting))"}),
     ],
     ("pix2pix", "q4"): [
-        ("the label left wrong", 0.75, {"mean((painted - 1) ** 2)  # l": "mean(painted**2)  # l"}),
+        ("the label left wrong", 0.5, {"mean((painted - 1) ** 2)  # l": "mean(painted**2)  # l"}),
         (
             "the gradient left astray",
-            1.5,
+            1,
             {"= discriminator.trainable_variables": "= tape.watched_variables()"},
         ),
-        ("the companion's step, pasted", 1.5, {"    mean = tf.reduce_mean\n": PASTED}),
+        ("the companion's step, pasted", 1, {"    mean = tf.reduce_mean\n": PASTED}),
         ("another line", 0.5, {"{7, 11}": "{7, 13}"}),
         ("loss for score", 0.5, {"np.sqrt(adversarial)": "adversarial"}),
     ],
@@ -285,8 +295,8 @@ WRONG = {
         ("pixels up to 255", 0.5, {"data.normalize(train": "1.0 * (train"}),
     ],
     ("pix2pix", "q6"): [
-        ("too few steps", 2.5, {"steps_per_epoch=200": "steps_per_epoch=2"}),
-        ("learns the test pairs", 0.5, {"(train, 8": "(data.earth(32).test, 8", "=200": "=100"}),
+        ("never trains", 1.75, {"model.fit(batches, ": "_ = dict("}),
+        ("learns the test pairs", 0.25, {"(train, 8": "(data.earth(32).test, 8", "=200": "=100"}),
         (
             "no discriminator",
             0.75,
@@ -299,7 +309,8 @@ WRONG = {
     ],
     ("cyclegan", "q1"): [
         ("both loops from the same side", 0.5, {"ab(ba(b))": "ba(ab(b))"}),
-        ("who writes learns nothing", 0.75, {"ba(ab(a))": "ba(tf.stop_gradient(ab(a)))"}),
+        ("who writes learns nothing", 0.5, {"ba(ab(a))": "ba(tf.stop_gradient(ab(a)))"}),
+        ("nobody learns from B", 0.5, {"ab(ba(b))": "tf.stop_gradient(ab(ba(b)))"}),
         (
             "weights exchanged",
             0.5,
@@ -308,19 +319,21 @@ WRONG = {
     ],
     ("cyclegan", "q2"): [
         ("the other pile's pictures", 1.25, {"ab(b)": "ab(a)", "ba(a)": "ba(b)"}),
-        ("one mean for the batch", 0.75, {"[1, 2]": "[0, 1, 2]"}),
-        ("brightness", 0.75, {"[1, 2]": "[1, 2, 3]"}),
+        ("one mean for the batch", 0.5, {"[1, 2]": "[0, 1, 2]"}),
+        ("brightness", 0.5, {"[1, 2]": "[1, 2, 3]"}),
+        ("a generator learns nothing", 0.5, {"ba(a))": "tf.stop_gradient(ba(a)))"}),
+        ("mean colours learn nothing", 0.5, {"(y, [1, 2])": "(tf.stop_gradient(y), [1, 2])"}),
     ],
     ("cyclegan", "q3"): [
-        ("keeps no new picture", 1, {"self.pictures[place] = self": "_ = self"}),
-        ("keeps no copy", 0.5, {"picture.copy()": "picture"}),
-        ("the other chance", 1.5, {">= self.chance": "< self.chance"}),
+        ("keeps no new picture", 0.75, {"self.pictures[place] = self": "_ = self"}),
+        ("keeps no copy", 0.25, {"picture.copy()": "picture"}),
+        ("the other chance", 1.25, {">= self.chance": "< self.chance"}),
     ],
     ("cyclegan", "q4"): [
         ("compares paintings with paintings", 1, {"real[brushes": "painted[brushes"}),
         (
             "numbers of rows for brushes",
-            1.5,
+            1.25,
             {"occur[int(distance.argmin())]": "distance.argmin()"},
         ),
         ("the generator of the way back", 0.5, {"generator_ab": "generator_ba"}),
@@ -333,22 +346,16 @@ WRONG = {
                 )
             },
         ),
-        ("an example that merges", 0.5, {"8: 3}": "8: 4}"}),
+        ("an example that merges", 0.25, {"8: 3}": "8: 4}"}),
     ],
     ("cyclegan", "q5"): [
-        ("numbers of the training pictures", 0.75, {".validation[:2]": ".train[:2]"}),
-        ("the other pile comes home", 0.75, {"ab(fake_a) - b": "ba(fake_b) - a"}),
-        (
-            "mild and healthy exchanged",
-            0.5,
-            {'"R": "healthy"': '"R": "no adversarial"', '"S": "no adversarial"': '"S": "healthy"'},
-        ),
-        (
-            "one loop for none",
-            0.25,
-            {'"Q": "one cycle"': '"Q": "no cycle"', '"T": "no cycle"': '"T": "one cycle"'},
-        ),
-        ("a diagnosis twice", 0.5, {'"P": "no identity"': '"P": "one cycle"'}),
+        ("the other pile comes home", 0.5, {"apart(b, ab(fake_a))": "apart(a, ba(fake_b))"}),
+        ("identity of one generator", 0.5, {"apart(b, ab(b)) + ": ""}),
+        ("asks about real pictures", 0.5, {"judge(fake_b)": "judge(b)"}),
+        ("looks at one loop", 0.25, {'("home a", "home b")': '2 * ("home b",)'}),
+        ("border at the healthy one", 0.5, {"> 0.35": "> 0.14"}),
+        ("border at the sick one", 0.25, {"> 0.35": "> 0.55"}),
+        ("forgets the adversarial term", 0.25, {'else "no adversarial"': 'else "healthy"'}),
     ],
 }
 CASES = [(*key, *case) for key, cases in WRONG.items() for case in cases]
@@ -366,7 +373,18 @@ def test_a_plausible_error_loses_its_points(name, number, error, lost, changes):
     assert points(name, question, solution) == question.points - lost
 
 
-def test_every_question_has_a_plausible_error():
+def test_the_borders_of_the_model_answer_part_the_textbook_s_cases():
+    [q5] = [question for name, question in QUESTIONS if (name, question.name) == ("cyclegan", "q5")]
+    defined = dict(set_up("cyclegan"))
+    exec(q5.solution, defined)
+    for case in defined["CASES"]:
+        pictures = defined["a"], defined["b"], defined["judge"]
+        assert (
+            defined["diagnose"](defined["examine"](*defined["networks"](case), *pictures)) == case
+        )
+
+
+def test_every_question_of_code_has_a_plausible_error():
     assert set(WRONG) == {(name, question.name) for name, question in QUESTIONS}
 
 
@@ -423,23 +441,38 @@ def test_students_get_no_hidden_test(handed_out, name):
             assert test.code not in sources(folder / "student" / f"{name}.ipynb")
 
 
+@functools.cache
+def secret_lines():
+    """The long lines of solutions, model answers and hidden tests, but for what students get."""
+    found = set()
+    for name, question in ALL:
+        public = "\n".join(assignments.PROMPT.findall(sources(MASTERS[name])))
+        texts = [test.code for test in question.tests if test.hidden]
+        if question.manual:
+            texts.append(question.solution)
+        block = r"# BEGIN SOLUTION.*?\n(.*?)# END SOLUTION"
+        texts += re.findall(block, question.solution, re.DOTALL)
+        lines = {line.strip() for text in texts for line in text.splitlines()}
+        lines = {line for line in lines if len(line) > 45 and line not in public}
+        assert lines, question.name
+        found |= lines
+    return found
+
+
+def given_away(text):
+    return [line for line in secret_lines() if line in text]
+
+
 @pytest.mark.parametrize("name", MASTERS)
 def test_students_get_no_solution(handed_out, name):
     given = sources(handed_out / name / "student" / f"{name}.ipynb")
-    prompts = "\n".join(assignments.PROMPT.findall(sources(MASTERS[name])))
-    for of, question in QUESTIONS:
-        if of == name:
-            blocks = re.findall(
-                r"# BEGIN SOLUTION.*?\n(.*?)# END SOLUTION", question.solution, re.DOTALL
-            )
-            lines = {line.strip() for line in "".join(blocks).splitlines()}
-            secret = {line for line in lines if len(line) > 20 and line not in prompts}
-            assert secret and not [line for line in secret if line in given], question.name
+    assert given_away(given) == []
     assert "SOLUTION" not in given and "hidden: true" not in given
 
 
 def test_otter_grades_what_is_missing_and_what_is_wrong(handed_out, tmp_path):
     notebook = notebooks.read(handed_out / "discriminator/autograder/discriminator.ipynb")
+    model = notebook.cells.pop(-2).source
     for cell in notebook.cells:
         if cell.source.startswith("def window("):
             cell.source = cell.source.replace("return side", "return 1 / 0")
@@ -447,23 +480,45 @@ def test_otter_grades_what_is_missing_and_what_is_wrong(handed_out, tmp_path):
             cell.source = "raise NotImplementedError"
         if cell.source.startswith("def described("):
             cell.source = cell.source.replace("LeakyReLU(0.2)", "LeakyReLU()")
+        if cell.source.startswith("_Type your answer here"):
+            cell.source = "Because\n\n# of the eyes"
     nbformat.write(notebook, tmp_path / "somebody.ipynb")
     (tmp_path / "torn.ipynb").write_text("{", encoding="utf-8")
     result = make("grade", "NAME=discriminator", f"FOLDER={tmp_path}", f"OUTPUT={handed_out}")
     assert result.returncode == 0, result.stderr
     with (tmp_path / "points.csv").open(encoding="utf-8") as file:
         row, torn = csv.DictReader(file)
-    expected = {"q1": 0, "q2": 0, "q3": 1, "q4": 3, "q5": 1.5, "sum": 5.5}
-    assert row.pop("submission") == "somebody"
+    expected = {"q1": 0, "q2": 0, "q3": 0.75, "q4": 2.5, "q5": 1.25, "sum (of 8)": 4.5}
+    assert row.pop("submission") == "somebody" and row.pop("q6") == ""
     assert "q3: Recompute a score by hand" in row["remarks"] and "q4" not in row.pop("remarks")
     assert {key: float(value) for key, value in row.items()} == expected
-    assert torn["sum"] == "" and "no notebook" in torn["remarks"]
+    assert torn["sum (of 8)"] == "" and "no notebook" in torn["remarks"]
+    answers = (tmp_path / "answers.md").read_text(encoding="utf-8")
+    [title] = [question.name for name, question in IN_WORDS if name == "discriminator"]
+    assert answers == (
+        f"# {title}, 2 points\n\n{model}\n\n## somebody\n\nBecause\n\n# of the eyes\n\n## torn\n\n"
+    )
+
+
+def test_a_student_s_answer_in_words_is_found_where_it_was_typed(handed_out, tmp_path):
+    for name, question in IN_WORDS:
+        notebook = notebooks.read(handed_out / name / "student" / f"{name}.ipynb")
+        [place] = [
+            number
+            for number, cell in enumerate(notebook.cells)
+            if cell.source == "_Type your answer here, replacing this text._"
+        ]
+        notebook.cells[place].source = "One."
+        notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell("Two."))
+        notebook.cells.append(nbformat.v4.new_markdown_cell("A note at the end."))
+        nbformat.write(notebook, tmp_path / "somebody.ipynb")
+        assert assignments.answer(tmp_path / "somebody.ipynb", question) == "One.\n\nTwo."
 
 
 def test_grading_stops_what_takes_too_long(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "endless.ipynb")
     found = assignments.graded(tmp_path / "endless.ipynb", tmp_path / "no.zip", ["q1"], 0.05)
-    assert found == ([], ["stopped after 0.05 s"])
+    assert found == ({}, ["stopped after 0.05 s"])
 
 
 @pytest.mark.parametrize(
@@ -493,6 +548,54 @@ def test_grading_says_what_is_missing(tmp_path):
     for folder in ["", tmp_path / "nowhere"]:
         with pytest.raises(SystemExit, match="FOLDER=.*: no notebooks there"):
             assignments.grade("pix2pix", folder, tmp_path)
+
+
+# The copy of the repository for students.
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    if not (notebooks.ROOT / ".git").exists():
+        pytest.skip("make students copies what git tracks")
+    folder = tmp_path_factory.mktemp("students") / "copy"
+    students.copy(folder)
+    return folder
+
+
+def test_the_students_copy_gives_nothing_away(copy):
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    assert len(files) > 200 and {copy / "Makefile", copy / "tests/test_data.py"} <= set(files)
+    for path in files:
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        assert given_away(sources(path) if path.suffix == ".ipynb" else text) == [], path
+
+
+def test_the_students_copy_is_in_order(copy):
+    for command in [["-m", "ruff", "check"], ["book/_tools/hygiene.py"]]:
+        result = subprocess.run(
+            [sys.executable, *command], cwd=copy, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+    assert "and 0 assignments are in order" in result.stdout
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="make students needs git")
+def test_a_new_copy_for_students_replaces_the_last_but_for_its_git(tmp_path):
+    root, output = tmp_path / "root", tmp_path / "root/_build/students"
+    for path in ["kept.md", "gone.md", "book/assignments/a.ipynb", "submission.ipynb"]:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("as committed", encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    subprocess.run(["git", "add", "kept.md", "gone.md", "book"], cwd=root, check=True)
+    (root / "kept.md").write_text("as it stands", encoding="utf-8")
+    (root / "gone.md").unlink()
+    for path in [".git/config", "book/old.ipynb", "old.md"]:
+        (output / path).parent.mkdir(parents=True, exist_ok=True)
+        (output / path).touch()
+    students.copy(output, root)
+    files = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert files == {".git/config", "kept.md"}
+    assert (output / "kept.md").read_text(encoding="utf-8") == "as it stands"
 
 
 # The masters' form and address.

@@ -179,7 +179,7 @@ cases = {
     "pix2pix with Adam": (lambda: pix2pix(norm="instance", dropout=0), adam, 3),
 }
 for name, (make, optimizer, steps) in cases.items():
-    alone = compiled(make(), optimizer(), optimizer())
+    alone = compiled(make(), optimizer(), optimizer(), run_eagerly=True)
     losses = train(alone, batch.repeat(steps))
     with strategy.scope():
         shared = compiled(make(), optimizer(), optimizer())
@@ -273,7 +273,8 @@ def test_two_workers_take_the_step_of_one(tmp_path):
     }
     batch = tf.data.Dataset.from_tensor_slices((SOURCE, TARGET)).batch(8)
     for name, make in makers.items():
-        alone = compiled(make(), keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        sgd = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1)
+        alone = compiled(make(), *sgd, run_eagerly=True)
         train(alone, batch)
         assert not same(weights(make()), weights(alone), atol=1e-4), "too small to be compared"
         for result in results:

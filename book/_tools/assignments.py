@@ -40,6 +40,7 @@ class Test(NamedTuple):
 class Question(NamedTuple):
     name: str
     points: float
+    manual: bool  # asks for words, which a person reads
     solution: str
     tests: list[Test]
 
@@ -57,8 +58,9 @@ def parse(path):
             block = rest[0] if kind == "BEGIN" else None
             if kind == "BEGIN" and block == "QUESTION":
                 config = yaml.safe_load(cell.source)
-                questions.append(Question(config["name"], config["points"], "", []))
-        elif cell.cell_type == "code" and block == "SOLUTION":
+                manual = config.get("manual", False)
+                questions.append(Question(config["name"], config["points"], manual, "", []))
+        elif block == "SOLUTION":
             question = questions.pop()
             source = PROMPT.sub("", cell.source)
             questions.append(question._replace(solution=question.solution + source + "\n"))
@@ -76,6 +78,8 @@ def assign(output=OUTPUT):
     """Write output/NAME/student and output/NAME/autograder for every master."""
     from otter.assign import main
 
+    if not masters():
+        raise SystemExit("There is no book/assignments here: this is a copy for students.")
     for master in masters():
         result = Path(output) / master.stem
         shutil.rmtree(result, ignore_errors=True)
@@ -89,7 +93,8 @@ def assign(output=OUTPUT):
 def grade(name, folder, output=OUTPUT, limit=LIMIT):
     """Grade every notebook of a folder, each in a process of its own; return points.csv there.
 
-    A notebook's row is written as soon as it is known. limit: seconds for each.
+    A notebook's row is written as soon as it is known. limit: seconds for each. What asks for words
+    goes into answers.md, and stays empty in the table.
     """
     # Otter changes the working directory while it grades, so the paths are absolute.
     zipped = sorted((Path(output) / name / "autograder").resolve().glob("*.zip"))
@@ -100,25 +105,57 @@ def grade(name, folder, output=OUTPUT, limit=LIMIT):
     submissions = sorted(table.parent.glob("*.ipynb"))
     if not folder or not submissions:
         raise SystemExit(f"FOLDER={folder}: no notebooks there; put those to be graded into it.")
-    questions = [question.name for question in parse(FOLDER / f"{name}.ipynb")[1]]
+    questions = parse(FOLDER / f"{name}.ipynb")[1]
+    table.with_name("answers.md").write_text(answers(questions, submissions), encoding="utf-8")
+    tested = {question.name: question.points for question in questions if not question.manual}
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["submission", *questions, "sum", "remarks"])
+        names = [question.name for question in questions]
+        writer.writerow(["submission", *names, f"sum (of {sum(tested.values()):g})", "remarks"])
         for submission in submissions:
-            points, remarks = graded(submission, zipped[0], questions, limit)
-            cells = [*points, round(sum(points), 2)] if points else [""] * (len(questions) + 1)
+            points, remarks = graded(submission, zipped[0], tested, limit)
+            total = round(sum(points.values()), 2) if points else ""
+            cells = [*(points.get(question, "") for question in names), total]
             writer.writerow([submission.stem, *cells, "; ".join(remarks)])
             file.flush()
             print(submission.stem, *cells, *remarks, sep=" | ", flush=True)
     return table
 
 
+def answers(questions, submissions):
+    """What was answered in words, side by side behind the model answer, as Markdown."""
+    parts = []
+    for question in questions:
+        if question.manual:
+            title = f"# {question.name}, {question.points:g} points"
+            parts.append(f"{title}\n\n{question.solution.strip()}")
+            parts += [f"## {path.stem}\n\n{answer(path, question)}" for path in submissions]
+    return "\n\n".join(parts)
+
+
+def answer(submission, question):
+    """The cells between the text of a question in words and what otter ends it with."""
+    try:
+        cells = nbformat.read(submission, as_version=4).cells
+    except Exception:  # whatever a student hands in; its row says what is wrong
+        return ""
+    texts, inside = [], False
+    for cell in cells:
+        if cell.source.startswith("<!-- END QUESTION"):
+            inside = False
+        elif inside:
+            texts.append(cell.source)
+        elif f"\n## {question.name[1:]}. " in cell.source:
+            inside = True
+    return "\n\n".join(texts)
+
+
 def graded(submission, zipped, questions, limit):
-    """The points of each question, none if the notebook could not be graded, and remarks."""
+    """{question: points}, empty if the notebook could not be graded, and remarks."""
     try:
         remarks = look_at(nbformat.read(submission, as_version=4))
     except Exception as error:  # whatever a student hands in
-        return [], [f"no notebook: {error!r}"[:120]]
+        return {}, [f"no notebook: {error!r}"[:120]]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         result, log = Path(folder) / "result.json", Path(folder) / "log"
         command = [sys.executable, __file__, "--one", submission, zipped, result]
@@ -127,12 +164,12 @@ def graded(submission, zipped, questions, limit):
             try:
                 subprocess.run(command, stdout=out, stderr=out, timeout=limit, env=here)
             except subprocess.TimeoutExpired:
-                return [], [f"stopped after {limit:g} s", *remarks]
+                return {}, [f"stopped after {limit:g} s", *remarks]
         if not result.exists():
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            return [], [f"not graded: {' '.join(last)[:200]}", *remarks]
+            return {}, [f"not graded: {' '.join(last)[:200]}", *remarks]
         points, failed = json.loads(result.read_text(encoding="utf-8"))
-    return [round(points[question], 2) for question in questions], remarks + failed
+    return {name: round(points[name], 2) for name in questions}, remarks + failed
 
 
 def grade_one(submission, zipped, result):
