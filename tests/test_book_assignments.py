@@ -166,7 +166,7 @@ PASTED = """
 WRONG = {
     ("discriminator", "q1"): [
         ("begins at the picture", 0.5, {"reversed(layers)": "layers"}),
-        ("gap behind the last pixel", 0.5, {"(kernel - 1) * dilation + 1": "kernel * dilation"}),
+        ("gap behind the last pixel", 0.75, {"(kernel - 1) * dilation + 1": "kernel * dilation"}),
     ],
     ("discriminator", "q2"): [
         (
@@ -211,35 +211,59 @@ WRONG = {
     ],
     ("discriminator", "q4"): [
         ("doesn't change the map", 0.5, {"network([-maps, pictures])": "None"}),
-        ("measures a leaking window", 0.5, {"receptive_field(n": "measured_receptive_field(n"}),
-        ("takes wide windows, too", 0.5, {"<= 40": "<= 70"}),
-        ("asks no distant pixel", 0.5, {"corner[:, -1, -1] = 5": "corner[:, 8, 8] = 0"}),
+        (
+            "measures a leaking window",
+            0.5,
+            {"receptive_field.receptive_field(n": "receptive_field.measured_receptive_field(n"},
+        ),
+        ("takes wide windows, too", 0.5, {"side <= 40": "side <= 70"}),
+        (
+            "looks at rows alone",
+            0.25,
+            {
+                "receptive_field.receptive_field(network)": (
+                    "receptive_field.receptive_field(network)[:1]"
+                )
+            },
+        ),
+        ("asks no distant pixel", 0.5, {"far[:, 40:] = far[:, :, 40:] = 5": "far[:, 8, 8] = 0"}),
         (
             "looks for a layer that leaks",
             0.5,
             {
-                "if not np.array_equal(scores[:, 0, 0], network([maps + corner, pictures + corner])"
+                "if not np.array_equal(scores[:, 0, 0], network([maps + far, pictures + far])"
                 "[:, 0, 0])": "if any('norm' in layer.name for layer in network.layers)"
             },
         ),
-        ("looks at ordinary inputs", 0.75, {"1e9 * maps, 1e9 * pictures": "maps, pictures"}),
-        ("asks for a bound above alone", 0.5, {" or scores.min() > -1000": ""}),
+        ("looks at ordinary inputs", 0.5, {"(1e8, 1e9)": "(0.1, 1)"}),
+        ("asks for a bound above alone", 0.5, {" or larger.min() >= 2 * large.min()": ""}),
         (
             "looks for a layer that bounds",
             0.5,
             {
-                "scores.max() < 1000 or scores.min() > -1000": (
+                "larger.max() <= 2 * large.max() or larger.min() >= 2 * large.min()": (
                     "isinstance(network.layers[-1], keras.layers.Activation)"
                 )
             },
         ),
+        ("always fine", 2.5, {"    rng = ": '    return "fine"\n    rng = '}),
     ],
     ("discriminator", "q5"): [
-        ("border of probabilities", 0.5, {'"bce": 0.0': '"bce": 0.5'}),
+        ("border of probabilities", 0.25, {'"bce": 0.0': '"bce": 0.5'}),
         ("test places", 0.5, {".validation[:2]": ".test[:2]"}),
         ("one answer for a grid", 1.25, {"np.array(": "np.mean("}),
+        (
+            "mean of two shares",
+            0.25,
+            {
+                "np.concatenate([real.ravel(), painted.ravel()]).mean()": (
+                    "(real.mean() + painted.mean()) / 2"
+                )
+            },
+        ),
     ],
     ("pix2pix", "q1"): [
+        ("knows the public value", 1.25, {"return 0.5 *": "return np.log(2) + 0 *"}),
         ("both labels softened", 0.5, {"tf.zeros_like(p": "(1 - goal) * tf.ones_like(p"}),
         (
             "logarithm of zero",
@@ -262,6 +286,12 @@ WRONG = {
         ("divides by all pixels", 0.5, {"/ tf.maximum(number, 1.0)": "/ np.size(target)"}),
         ("nothing by nothing", 0.25, {"tf.maximum(number, 1.0)": "number"}),
         (
+            "nothing by nothing in the gradient",
+            0.25,
+            {"total / tf.maximum(number, 1.0)": "tf.where(number > 0, total / number, 0.0)"},
+        ),
+        ("ignores the mask", 1.25, {"tf.cast(mask,": "tf.ones_like(mask,"}),
+        (
             "mean of the pictures' means",
             0.25,
             {
@@ -275,6 +305,7 @@ WRONG = {
     ],
     ("pix2pix", "q3"): [
         ("minimax", 0.75, {"tf.reduce_mean(wished)": "-tf.reduce_mean(tf.nn.softplus(scores))"}),
+        ("knows the public value", 0.75, {"_mean(wished) +": "_mean(0 * wished) + np.log(2) +"}),
         ("squares", 0.25, {"tf.abs(target - painting)": "tf.square(target - painting)"}),
         ("NumPy, without a gradient", 0.25, {"- painting)": "- np.array(painting))"}),
     ],
@@ -288,6 +319,7 @@ WRONG = {
         ("the companion's step, pasted", 1, {"    mean = tf.reduce_mean\n": PASTED}),
         ("another line", 0.5, {"{7, 11}": "{7, 13}"}),
         ("loss for score", 0.5, {"np.sqrt(adversarial)": "adversarial"}),
+        ("one bound for all", 0.75, {"return 0.5 *": "return 0.5\n    return 0.5 *"}),
     ],
     ("pix2pix", "q5"): [
         ("mean of the validation pictures", 0.5, {"(train.target": "(validation.target"}),
@@ -308,6 +340,7 @@ WRONG = {
         ),
     ],
     ("cyclegan", "q1"): [
+        ("costs nothing", 1.25, {"return weight_a": "return 0.0\n    return weight_a"}),
         ("both loops from the same side", 0.5, {"ab(ba(b))": "ba(ab(b))"}),
         ("who writes learns nothing", 0.5, {"ba(ab(a))": "ba(tf.stop_gradient(ab(a)))"}),
         ("nobody learns from B", 0.5, {"ab(ba(b))": "tf.stop_gradient(ab(ba(b)))"}),
@@ -318,6 +351,7 @@ WRONG = {
         ),
     ],
     ("cyclegan", "q2"): [
+        ("costs nothing", 1.75, {"return apart(b": "return 0.0\n    return apart(b"}),
         ("the other pile's pictures", 1.25, {"ab(b)": "ab(a)", "ba(a)": "ba(b)"}),
         ("one mean for the batch", 0.5, {"[1, 2]": "[0, 1, 2]"}),
         ("brightness", 0.5, {"[1, 2]": "[1, 2, 3]"}),
@@ -325,28 +359,48 @@ WRONG = {
         ("mean colours learn nothing", 0.5, {"(y, [1, 2])": "(tf.stop_gradient(y), [1, 2])"}),
     ],
     ("cyclegan", "q3"): [
-        ("keeps no new picture", 0.75, {"self.pictures[place] = self": "_ = self"}),
+        ("keeps no new picture", 1, {"self.pictures[place] = self": "_ = self"}),
         ("keeps no copy", 0.25, {"picture.copy()": "picture"}),
-        ("the other chance", 1.25, {">= self.chance": "< self.chance"}),
+        ("the other chance", 1.5, {">= self.chance": "< self.chance"}),
+        ("exchanges nothing", 1.5, {"if len(self": "return picture\n        if len(self"}),
+        ("always the first place", 0.25, {"self.random.integers(self.size)": "0"}),
     ],
     ("cyclegan", "q4"): [
-        ("compares paintings with paintings", 1, {"real[brushes": "painted[brushes"}),
         (
-            "numbers of rows for brushes",
-            1.25,
-            {"occur[int(distance.argmin())]": "distance.argmin()"},
+            "mean for median",
+            0.5,
+            {"np.median(pictures[numbers == number]": "np.mean(pictures[numbers == number]"},
         ),
-        ("the generator of the way back", 0.5, {"generator_ab": "generator_ba"}),
+        ("other pixels as a colour", 1.25, {"numbers[numbers >= 0]": "numbers"}),
+        ("pixels in [-1, 1]", 0.5, {"data.denormalize(painted)": "painted"}),
         (
-            "forgets the brushes left out",
+            "the translation's own colours",
             0.5,
             {
-                "len({mapping.get(brush, brush) for brush in range(10)}) == 10": (
+                "looks_like(flat(originals), data.denormalize(returned))": (
+                    "looks_like(flat(data.denormalize(painted)), data.denormalize(returned))"
+                )
+            },
+        ),
+        ("the wrong way back", 0.5, {"generator_ba.predict": "generator_ab.predict"}),
+        (
+            "forgets the colours left out",
+            0.5,
+            {
+                "len({mapping.get(colour, colour) for colour in range(6)}) == 6": (
                     "len(set(mapping.values())) == len(mapping)"
                 )
             },
         ),
-        ("an example that merges", 0.25, {"8: 3}": "8: 4}"}),
+        (
+            "takes an exchange for a loss",
+            0.75,
+            {
+                "len({mapping.get(colour, colour) for colour in range(6)}) == 6": (
+                    "all(key == value for key, value in mapping.items())"
+                )
+            },
+        ),
     ],
     ("cyclegan", "q5"): [
         ("the other pile comes home", 0.5, {"apart(b, ab(fake_a))": "apart(a, ba(fake_b))"}),
@@ -498,6 +552,40 @@ def test_otter_grades_what_is_missing_and_what_is_wrong(handed_out, tmp_path):
     assert answers == (
         f"# {title}, 2 points\n\n{model}\n\n## somebody\n\nBecause\n\n# of the eyes\n\n## torn\n\n"
     )
+
+
+def test_grading_again_keeps_the_rows_and_what_was_typed_into_them(tmp_path, monkeypatch):
+    (tmp_path / "pix2pix/autograder").mkdir(parents=True)
+    (tmp_path / "pix2pix/autograder/tests.zip").touch()
+    asked = []
+
+    def graded(submission, zipped, tested, limit):
+        asked.append(submission.stem)
+        return dict.fromkeys(tested, 1), ["a remark, with a comma"]
+
+    monkeypatch.setattr(assignments, "graded", graded)
+    for name in ["early", "late"]:
+        nbformat.write(nbformat.v4.new_notebook(), tmp_path / f"{name}.ipynb")
+        table = assignments.grade("pix2pix", tmp_path, tmp_path)
+        with table.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        [place] = [place for place, title in enumerate(header) if title == "q7"]
+        if name == "early":
+            assert rows[0][place] == ""
+            rows[0][place] = "1.5"
+            with table.open("w", newline="", encoding="utf-8-sig") as file:  # a spreadsheet's way
+                csv.writer(file).writerows([header, *rows, [""] * len(header)])
+    assert asked == ["early", "late"]
+    assert [(row[0], row[place], row[-1]) for row in rows] == [
+        ("early", "1.5", "a remark, with a comma"),
+        ("late", "", "a remark, with a comma"),
+    ]
+    text = table.read_text(encoding="utf-8")
+    for other in ["", text.replace(",", ";")]:
+        table.write_text(other, encoding="utf-8")
+        with pytest.raises(SystemExit, match="points.csv has other columns"):
+            assignments.grade("pix2pix", tmp_path, tmp_path)
+        assert table.read_text(encoding="utf-8") == other  # what was typed is still there
 
 
 def test_a_student_s_answer_in_words_is_found_where_it_was_typed(handed_out, tmp_path):

@@ -91,10 +91,11 @@ def assign(output=OUTPUT):
 
 
 def grade(name, folder, output=OUTPUT, limit=LIMIT):
-    """Grade every notebook of a folder, each in a process of its own; return points.csv there.
+    """Grade the new notebooks of a folder, each in a process of its own; return points.csv there.
 
-    A notebook's row is written as soon as it is known. limit: seconds for each. What asks for words
-    goes into answers.md, and stays empty in the table.
+    Rows that the table has already stay as they are, with what was typed into them. A notebook's
+    row is written as soon as it is known. limit: seconds for each. What asks for words goes into
+    answers.md, and stays empty in the table.
     """
     # Otter changes the working directory while it grades, so the paths are absolute.
     zipped = sorted((Path(output) / name / "autograder").resolve().glob("*.zip"))
@@ -107,12 +108,17 @@ def grade(name, folder, output=OUTPUT, limit=LIMIT):
         raise SystemExit(f"FOLDER={folder}: no notebooks there; put those to be graded into it.")
     questions = parse(FOLDER / f"{name}.ipynb")[1]
     table.with_name("answers.md").write_text(answers(questions, submissions), encoding="utf-8")
+    names = [question.name for question in questions]
     tested = {question.name: question.points for question in questions if not question.manual}
+    header = ["submission", *names, f"sum (of {sum(tested.values()):g})", "remarks"]
+    rows = earlier(table, header)
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        names = [question.name for question in questions]
-        writer.writerow(["submission", *names, f"sum (of {sum(tested.values()):g})", "remarks"])
+        writer.writerows([header, *rows])
+        file.flush()
         for submission in submissions:
+            if submission.stem in [row[0] for row in rows]:
+                continue
             points, remarks = graded(submission, zipped[0], tested, limit)
             total = round(sum(points.values()), 2) if points else ""
             cells = [*(points.get(question, "") for question in names), total]
@@ -120,6 +126,20 @@ def grade(name, folder, output=OUTPUT, limit=LIMIT):
             file.flush()
             print(submission.stem, *cells, *remarks, sep=" | ", flush=True)
     return table
+
+
+def earlier(table, header):
+    """The rows that a table has already; it may have been through a spreadsheet."""
+    if not table.exists():
+        return []
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        first, *rows = [*csv.reader(file)] or [[]]
+    if first != header:
+        raise SystemExit(
+            f"{table} has other columns than {', '.join(header)}, separated by commas: save it "
+            "with these, or move it away to grade everything anew."
+        )
+    return [row for row in rows if any(row)]
 
 
 def answers(questions, submissions):
