@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import types
+import unicodedata
 from pathlib import Path
 
 import assignments
@@ -155,12 +156,30 @@ def test_no_question_needs_another_one():
                 assert not used[one] & (defined[other] - set_up(name).keys()), (name, one, other)
 
 
+def test_tests_load_their_own_data():
+    """So who calls something else `train` gets the messages of what is wrong, and no other."""
+    for name, question in QUESTIONS:
+        tests = compile("\n".join(test.code for test in question.tests), question.name, "exec")
+        asked = names(tests, {"LOAD_NAME", "LOAD_GLOBAL"}) & set_up(name).keys()
+        asked -= names(tests, {"STORE_NAME"})
+        own = names(compile(question.solution, question.name, "exec"), {"STORE_NAME"})
+        for one in asked - own:
+            value = set_up(name)[one]
+            assert callable(value) or isinstance(value, types.ModuleType), (question.name, one)
+
+
 # What a student may paste into the step of pix2pix, in front of what is there.
 PASTED = """
     model = Pix2Pix(generator, discriminator, 30.0, "least_squares")
     model.compile(g_optimizer, d_optimizer, run_eagerly=True)
     return model.train_on_batch(source, target)
 """
+
+# The step of pix2pix as it is handed out, in parts.
+WATCHED = {"= discriminator.trainable_variables": "= tape.watched_variables()"}
+AWAY = {"mean((painted - 1) ** 2)  # l": "mean(painted**2)  # l"}
+FIRST_TURN = "    with tf.GradientTape() as tape:  # the discriminator's turn\n"
+PAINTS = "painting = generator(source, training=True)  # line 2\n"
 
 # Plausible errors: what an answer has in place of the solution, and the points that this costs.
 WRONG = {
@@ -171,15 +190,20 @@ WRONG = {
     ("discriminator", "q2"): [
         (
             "padding counted in pixels of the picture",
-            1.25,
+            1,
             {
-                "stride - padding\n": "stride\n",
-                "stride - padding + kernel": "stride + kernel",
+                "stride - padding": "stride",
                 "return first, last": "more = sum(layer[2] for layer in layers)\n"
                 "    return first - more, last - more",
+                "return column in": "return column + sum(layer[2] for layer in layers) in",
             },
         ),
-        ("last column left out", 0.75, {"<= column <= last": "<= column < last"}),
+        ("last column left out", 0.5, {"in columns\n": "in columns - {max(columns)}\n"}),
+        (
+            "takes the span for all that is seen",
+            0.25,
+            {"return column in columns": "return min(columns) <= column <= max(columns)"},
+        ),
     ],
     ("discriminator", "q3"): [
         ("Keras' own slope", 0.75, {"LeakyReLU(0.2)": "LeakyReLU()"}),
@@ -283,7 +307,11 @@ WRONG = {
         ),
     ],
     ("pix2pix", "q2"): [
-        ("divides by all pixels", 0.5, {"/ tf.maximum(number, 1.0)": "/ np.size(target)"}),
+        (
+            "divides by all pixels",
+            0.5,
+            {"/ tf.maximum(number, 1.0)": "/ tf.cast(tf.size(target), 'float32')"},
+        ),
         ("nothing by nothing", 0.25, {"tf.maximum(number, 1.0)": "number"}),
         (
             "nothing by nothing in the gradient",
@@ -302,6 +330,16 @@ WRONG = {
             },
         ),
         ("NumPy, without a gradient", 0.25, {"- painting)": "- np.array(painting))"}),
+        (
+            "asks an array whether a pixel is chosen",
+            0.25,
+            {"    chosen = ": "    if not mask.any():\n        return 0.0\n    chosen = "},
+        ),
+        (
+            "a target that must be an array",
+            0.25,
+            {"target.shape[-1]": "np.array(target).shape[-1]"},
+        ),
     ],
     ("pix2pix", "q3"): [
         ("minimax", 0.75, {"tf.reduce_mean(wished)": "-tf.reduce_mean(tf.nn.softplus(scores))"}),
@@ -310,14 +348,15 @@ WRONG = {
         ("NumPy, without a gradient", 0.25, {"- painting)": "- np.array(painting))"}),
     ],
     ("pix2pix", "q4"): [
-        ("the label left wrong", 0.5, {"mean((painted - 1) ** 2)  # l": "mean(painted**2)  # l"}),
+        ("the label left wrong", 0.5, AWAY),
         (
             "the gradient left astray",
             1,
-            {"= discriminator.trainable_variables": "= tape.watched_variables()"},
+            WATCHED,
         ),
         ("the companion's step, pasted", 1, {"    mean = tf.reduce_mean\n": PASTED}),
-        ("another line", 0.5, {"{7, 11}": "{7, 13}"}),
+        ("another line for the first", 0.5, {"{7, 11}": "{3, 11}"}),
+        ("another line for the second", 0.5, {"{7, 11}": "{7, 12}"}),
         ("loss for score", 0.5, {"np.sqrt(adversarial)": "adversarial"}),
         ("one bound for all", 0.75, {"return 0.5 *": "return 0.5\n    return 0.5 *"}),
     ],
@@ -414,17 +453,85 @@ WRONG = {
 }
 CASES = [(*key, *case) for key, cases in WRONG.items() for case in cases]
 
+# Other right ways: what they have in place of the solution.
+RIGHT = {
+    ("pix2pix", "q4"): [
+        (
+            "paints before the tape",
+            WATCHED
+            | {
+                FIRST_TURN + "        " + PAINTS: "    " + PAINTS + FIRST_TURN,
+                "{7, 11}": "{2, 11}",
+            },
+        ),
+        (
+            "stops the gradient at the painter",
+            WATCHED
+            | {
+                PAINTS: PAINTS.replace("#", "; painting = tf.stop_gradient(painting)  #"),
+                "{7,": "{2,",
+            },
+        ),
+        (
+            "stops the gradient at the discriminator",
+            WATCHED
+            | {
+                "painting], training=True)  # line 4": (
+                    "tf.stop_gradient(painting)], training=True)  # line 4"
+                ),
+                "{7, 11}": "{4, 11}",
+            },
+        ),
+        (
+            "other weights for the optimizer",
+            WATCHED
+            | {
+                "zip(tape.gradient(d_loss, weights), weights))": (
+                    "zip(tape.gradient(d_loss, discriminator.trainable_variables),"
+                    " discriminator.trainable_variables))"
+                ),
+                "{7, 11}": "{8, 11}",
+            },
+        ),
+        (
+            "turns the scores round",
+            AWAY
+            | {
+                "discriminator([source, painting], training=True)  # line 10": (
+                    "1 - discriminator([source, painting], training=True)  # line 10"
+                ),
+                "{7, 11}": "{7, 10}",
+            },
+        ),
+        (
+            "writes the term into the sum",
+            AWAY | {"adversarial + 30": "mean((painted - 1) ** 2) + 30", "{7, 11}": "{7, 13}"},
+        ),
+    ],
+}
+WAYS = [(*key, *case) for key, cases in RIGHT.items() for case in cases]
+
+
+def changed(name, number, changes):
+    """By how many points a solution gets more with these changes."""
+    [question] = [question for of, question in QUESTIONS if (of, question.name) == (name, number)]
+    solution = question.solution
+    for right, other in changes.items():
+        assert right in solution, right
+        solution = solution.replace(right, other)
+    return points(name, question, solution) - question.points
+
 
 @pytest.mark.parametrize(
     "name, number, error, lost, changes", CASES, ids=[f"{x[0]}-{x[1]}-{x[2]}" for x in CASES]
 )
 def test_a_plausible_error_loses_its_points(name, number, error, lost, changes):
-    [question] = [question for of, question in QUESTIONS if (of, question.name) == (name, number)]
-    solution = question.solution
-    for right, wrong in changes.items():
-        assert right in solution, right
-        solution = solution.replace(right, wrong)
-    assert points(name, question, solution) == question.points - lost
+    assert changed(name, number, changes) == -lost
+
+
+@pytest.mark.parametrize("name, number, way, changes", WAYS, ids=[f"{x[0]}-{x[2]}" for x in WAYS])
+def test_another_right_way_gets_all_points(name, number, way, changes):
+    assert changed(name, number, changes) == 0
 
 
 def test_the_borders_of_the_model_answer_part_the_textbook_s_cases():
@@ -714,7 +821,20 @@ def test_a_fork_s_address_reaches_the_masters(tmp_path):
         assert hygiene.master_problems(path, url) == []
 
 
-# What the page for teachers says of chapters.
+# What the page for teachers says of chapters and assignments.
+
+
+def test_the_page_for_teachers_states_the_points():
+    page = (notebooks.BOOK / "teaching.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| \*\*\d\*\*, `(\w+)` .*", page)
+    assert sorted(rows) == sorted(MASTERS)
+    for name in rows:
+        [row] = re.findall(rf"(?m)^\| .*`{name}` .*", page)
+        stated = [
+            int(whole or 0) + unicodedata.numeric(part or "0")
+            for whole, part in re.findall(r"\((\d?)([¼½¾]?)\)", row)
+        ]
+        assert stated == [question.points for of, question in QUESTIONS if of == name]
 
 
 def test_the_plans_keep_to_what_chapters_build_on():
